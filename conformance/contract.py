@@ -1,0 +1,99 @@
+"""Which cases Keras must refuse, and what the others must give: the contract, with the reference as its authority."""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+
+import numpy as np
+
+import reference
+from conformance.cases import Case
+from reference.arguments import Array
+from reference.geometry import Axis, convolution_axis, transposed_axis
+
+
+def error_due(case: Case) -> str | None:
+    """Why this case must be an error, in one line, or None where a result is defined.
+
+    The reference's own limits (a valid window larger than its input, output_padding not below strides) and the one that is Keras's
+    alone: its layers refuse strides with dilation, which have a meaning but no implementation there.
+    """
+    if max(case.strides) > 1 and max(case.dilation_rate) > 1:
+        return f"strides {case.strides} together with dilation_rate {case.dilation_rate}"
+    for p, s in zip(case.output_padding or (), case.strides, strict=False):
+        if p >= s:
+            return f"output_padding {case.output_padding} is not less than strides {case.strides}"
+    try:
+        axes(case)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=1)
+def axes(case: Case) -> tuple[Axis, ...]:
+    """The geometry of every axis of a case.
+
+    Raises:
+        ValueError: a valid window is larger than its input.
+    """
+    if case.transposed:
+        paddings = case.output_padding or (None,) * case.rank
+        return tuple(
+            transposed_axis(n, k, s, d, case.padding, p)
+            for n, k, s, d, p in zip(
+                case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, strict=True
+            )
+        )
+    return tuple(
+        convolution_axis(n, k, s, d, case.padding)
+        for n, k, s, d in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, strict=True)
+    )
+
+
+def output_shape(case: Case) -> tuple[int, ...]:
+    """The defined shape of the result, in the case's data format."""
+    spatial = (axis.big if case.transposed else axis.small for axis in axes(case))
+    return case.in_layout((case.batch, *spatial, case.filters))
+
+
+def compute(case: Case, x: Array, kernel: Array, bias: Array | None) -> Array:
+    """The defined result of a case on these operands, by the fast reference, in the type of the operands."""
+    if case.transposed:
+        return reference.conv_transpose(
+            x,
+            kernel,
+            bias,
+            strides=case.strides,
+            padding=case.padding,
+            output_padding=case.output_padding,
+            dilation_rate=case.dilation_rate,
+            data_format=case.data_format,
+        )
+    return reference.conv(
+        x,
+        kernel,
+        bias,
+        strides=case.strides,
+        padding=case.padding,
+        dilation_rate=case.dilation_rate,
+        groups=case.groups,
+        data_format=case.data_format,
+    )
+
+
+def reached(case: Case) -> Array:
+    """True for the elements of the result that at least one kernel tap contributes to, shape ``output_shape(case)``.
+
+    The others are zero, or the bias, by definition: what no window sees, and the zeros appended behind a transposed convolution.
+    """
+    each = []
+    for axis in axes(case):
+        along = np.zeros(axis.big if case.transposed else axis.small, dtype=bool)
+        for tap in axis.taps():
+            along[tap.big if case.transposed else tap.small] = True
+        each.append(along)
+    spatial = reduce(np.logical_and.outer, each)
+    shape = (case.batch, *spatial.shape, case.filters)
+    full = np.broadcast_to(spatial[None, ..., None], shape)
+    return full if case.data_format == "channels_last" else np.moveaxis(full, -1, 1)

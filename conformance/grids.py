@@ -1,0 +1,220 @@
+"""Which cases a run consists of, and why each family is there.
+
+The axes of a convolution are independent, so a grid takes **every** configuration of one axis within its bounds, and runs each
+as height and as width. The other axis of a case is always another configuration, chosen by rotation, so that nearly all cases
+are unlike in kernel, stride and input size: an implementation that takes one axis's number for the other cannot pass.
+
+Families, for each layer and padding:
+
+- **strided**: kernel x stride (x output_padding), no dilation;
+- **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation);
+- **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
+- **refused**: what must be an error: valid windows larger than their input, one axis at a time, and strides together with
+  dilation, on one axis and across the two.
+
+What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as
+the rows of a covering array: every pair of values of any two of these occurs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import cycle, product
+from typing import Any, NamedTuple
+
+from conformance.cases import DATA, DATA_FORMATS, PADDINGS, Case
+from conformance.contract import error_due
+from conformance.covering import pairwise
+from reference.geometry import effective_kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The largest value of every field of an axis configuration; the smallest is always 1."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    size: int
+
+
+BOUNDS = {
+    "smoke": Bounds(kernel=3, stride=3, dilation=2, size=4),
+    "standard": Bounds(kernel=5, stride=4, dilation=3, size=9),
+    "exhaustive": Bounds(kernel=7, stride=5, dilation=3, size=16),
+}
+"""The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
+larger than their input."""
+
+CONVOLUTION_FACTORS: dict[str, Sequence[Any]] = {
+    "channels": (1, 2, 3, 8),  # in each group
+    "filters": (1, 2, 3, 8),  # in each group
+    "groups": (1, 2, 3),
+    "batch": (1, 2, 3),
+    "use_bias": (True, False),
+    "data_format": DATA_FORMATS,
+    "data": DATA,
+}
+TRANSPOSED_FACTORS = {name: values for name, values in CONVOLUTION_FACTORS.items() if name != "groups"}
+
+
+class Window(NamedTuple):
+    """What a layer has along one axis. ``output_padding`` is None for Keras's own choice (and for a convolution)."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    output_padding: int | None
+
+
+class Pair(NamedTuple):
+    """A layer's windows along height and width."""
+
+    height: Window
+    width: Window
+
+
+def grid(name: str) -> tuple[Case, ...]:
+    """All cases of the named grid, those that can share a layer side by side.
+
+    Raises:
+        KeyError: there is no grid of this name.
+    """
+    return within(BOUNDS[name])
+
+
+@lru_cache(maxsize=4)
+def within(bounds: Bounds) -> tuple[Case, ...]:
+    """Every axis configuration within the bounds, in the families that the module describes; no case twice."""
+    cases: dict[Case, None] = {}
+    for padding in PADDINGS:
+        cases.update(dict.fromkeys(_cases("conv2d", padding, bounds, CONVOLUTION_FACTORS, (False,))))
+    for padding in PADDINGS:
+        cases.update(
+            dict.fromkeys(_cases("conv2d_transpose", padding, bounds, TRANSPOSED_FACTORS, (False, True)))
+        )
+    return tuple(cases)
+
+
+def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], list[Window]]:
+    """The strided and the dilated windows within the bounds; the undilated window of stride 1 is in both."""
+
+    def paddings(stride: int) -> Iterable[int | None]:
+        return range(stride) if with_output_padding else (None,)
+
+    kernels = _up_to(bounds.kernel)
+    strided = [Window(k, s, 1, p) for k in kernels for s in _up_to(bounds.stride) for p in paddings(s)]
+    dilated = [Window(k, 1, d, p) for k in kernels for d in _up_to(bounds.dilation) for p in paddings(1)]
+    return strided, dilated
+
+
+def _cases(
+    layer: str,
+    padding: str,
+    bounds: Bounds,
+    factors: dict[str, Sequence[Any]],
+    output_paddings: Sequence[bool],
+) -> Iterator[Case]:
+    """The cases of one layer and padding. Every pair of windows, so every layer to be built, has one row of the factors."""
+    rows = cycle(pairwise(factors))
+    sizes = _up_to(bounds.size)
+    for with_output_padding in output_paddings:
+        strided, dilated = windows(bounds, with_output_padding)
+
+        def fits(window: Window, size: int) -> bool:
+            return padding == "same" or layer != "conv2d" or size >= effective_kernel(window.kernel, window.dilation)
+
+        # a window that fits into none of the sizes is seen as an error beside one that always fits, which is also the partner
+        # of those it would have been paired with
+        plain = Window(1, 1, 1, 0 if with_output_padding else None)
+        lost = [window for window in dilated if not any(fits(window, size) for size in sizes)]
+        for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
+            height, width = (plain if window in lost else window for window in pair)
+            row = next(rows)
+            for size in unlike_sizes(Pair(height, width), sizes, fits):
+                yield _case(layer, padding, Pair(height, width), size, row)
+        for window in lost:
+            for pair in (Pair(window, plain), Pair(plain, window)):
+                row = next(rows)
+                for size in sizes:
+                    yield _case(layer, padding, pair, (size, size % bounds.size + 1), row)
+        for window in dict.fromkeys((*strided, *dilated)):
+            row = next(rows)
+            fitting = [size for size in sizes if fits(window, size)]
+            if len(fitting) > 1:
+                yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
+        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(rows))
+
+
+def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
+    """Each window once as height and once as width, never beside one with the same kernel or the same value of ``field``.
+
+    The kernel is rotated by one. The rest, sorted by ``field``, is rotated by the size of the largest group of equal values, which carries
+    every member out of its own group as long as no group holds more than half of all.
+    """
+    kernels = sorted({window.kernel for window in windows})
+    rests = sorted({window[1:] for window in windows}, key=lambda rest: (getattr(Window(0, *rest), field), rest[-1]))
+    turn = max(Counter(getattr(Window(0, *rest), field) for rest in rests).values())
+    next_kernel = dict(zip(kernels, kernels[1:] + kernels[:1], strict=True))
+    next_rest = dict(zip(rests, rests[turn:] + rests[:turn], strict=True))
+    return [Pair(window, Window(next_kernel[window.kernel], *next_rest[window[1:]])) for window in windows]
+
+
+def unlike_sizes(
+    pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]
+) -> Iterator[tuple[int, int]]:
+    """Every size once at least as height and as width, the other side unlike it wherever another would fit.
+
+    Where a window does not fit, the other one does: an error then has one cause. Both must fit somewhere.
+    """
+    heights = [size for size in sizes if fits(pair.height, size)]
+    widths = [size for size in sizes if fits(pair.width, size)]
+    for step in range(max(len(heights), len(widths))):
+        height = heights[step % len(heights)]
+        width = widths[(step + len(widths) // 2) % len(widths)]
+        if width == height and len(widths) > 1:
+            width = widths[(step + len(widths) // 2 + 1) % len(widths)]
+        yield height, width
+    yield from ((size, widths[-1]) for size in sizes if size not in heights)
+    yield from ((heights[-1], size) for size in sizes if size not in widths)
+
+
+def _strides_with_dilation(
+    layer: str, padding: str, bounds: Bounds, with_output_padding: bool, row: dict[str, Any]
+) -> Iterator[Case]:
+    """Strides together with dilation, on the same axis and on different ones: refused at construction, whatever the size."""
+    given = 0 if with_output_padding else None
+    plain = Window(2, 1, 1, given)
+    for s, d in product(_up_to(bounds.stride)[1:], _up_to(bounds.dilation)[1:]):
+        both, strided, dilated = Window(2, s, d, given), Window(2, s, 1, given), Window(2, 1, d, given)
+        for pair in (Pair(both, plain), Pair(plain, both), Pair(strided, dilated), Pair(dilated, strided)):
+            yield _case(layer, padding, pair, (bounds.size, bounds.size - 1), row)
+
+
+def _case(layer: str, padding: str, pair: Pair, size: tuple[int, int], row: dict[str, Any]) -> Case:
+    height, width = pair
+    groups = row.get("groups", 1)
+    return Case(
+        layer=layer,
+        padding=padding,
+        input_shape=(row["batch"], *size, row["channels"] * groups),
+        kernel_size=(height.kernel, width.kernel),
+        filters=row["filters"] * groups,
+        strides=(height.stride, width.stride),
+        dilation_rate=(height.dilation, width.dilation),
+        output_padding=(
+            None if height.output_padding is None or width.output_padding is None
+            else (height.output_padding, width.output_padding)
+        ),
+        groups=groups,
+        data_format=row["data_format"],
+        use_bias=row["use_bias"],
+        data=row["data"],
+    )  # fmt: skip
+
+
+def _up_to(last: int) -> range:
+    return range(1, last + 1)

@@ -1,0 +1,39 @@
+"""The closed vocabulary of what a case can come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of one case. Nothing else exists: a result that fits none of these is a bug of the project."""
+
+    CONFORMS = "conforms"
+    """The result is the defined one, or the error that is due was raised."""
+    WRONG_SHAPE = "wrong_shape"
+    """A result of another shape than the defined one."""
+    WRONG_VALUE = "wrong_value"
+    """The right shape and type, but at least one element is not the defined one."""
+    WRONG_DTYPE = "wrong_dtype"
+    """A result of another type than the case has."""
+    DECLINED = "declined"
+    """A Python exception where a result is defined."""
+    ACCEPTED = "accepted"
+    """A result where an error is due."""
+    CRASHED = "crashed"
+    """The process died."""
+    HUNG = "hung"
+    """No result within the time allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome, and for people why: ``message`` is empty for a case that conforms.
+
+    ``error_in_bounds`` is the largest error in units of the proven bound; None where equality was asked for.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    error_in_bounds: float | None = None

@@ -1,0 +1,115 @@
+"""The convolution layers of the installed Keras, on the backend that ``KERAS_BACKEND`` chooses."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes would drown the report
+
+import keras
+import numpy as np
+
+from conformance.cases import Case
+from conformance.probes import Probe
+from conformance.subjects import Observed
+
+LAYERS_KEPT = 64
+"""Built layers kept for other input sizes. The cases of a grid that share a layer stand side by side, so few are enough."""
+
+
+class KerasLayers:
+    """Real layers of ``keras.layers``, built once for all input sizes, their weights assigned, called as a user calls them."""
+
+    modes = ("eager",)
+
+    def __init__(self) -> None:
+        self._layers: OrderedDict[Case, Any] = OrderedDict()
+
+    def environment(self) -> dict[str, Any]:
+        backend = keras.backend.backend()
+        framework = _BACKENDS[backend]()
+        return {
+            "keras": keras.__version__,
+            "backend": backend,
+            "device": framework["device"],
+            "versions": {"keras": keras.__version__, "numpy": np.__version__, **framework["versions"]},
+            "flags": {
+                "floatx": keras.config.floatx(),
+                "image_data_format": keras.config.image_data_format(),
+                **framework["flags"],
+            },
+        }
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        layer = self._layer(case, probe)
+        x = probe.x if probe.x.dtype == case.dtype else keras.ops.convert_to_tensor(probe.x, case.dtype)
+        y = layer(x)
+        return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
+
+    def _layer(self, case: Case, probe: Probe) -> Any:
+        """The layer of the case with the probe's weights, from those kept or made now."""
+        key = replace(case, input_shape=(1,) * (case.rank + 1) + (case.channels,))
+        if key in self._layers:
+            self._layers.move_to_end(key)
+            return self._layers[key]
+        # zeros: the initial weights are replaced at once, and Keras's default costs a random draw
+        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), kernel_initializer="zeros")
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
+        layer.kernel.assign(probe.kernel)
+        if probe.bias is not None:
+            layer.bias.assign(probe.bias)
+        self._layers[key] = layer
+        if len(self._layers) > LAYERS_KEPT:
+            self._layers.popitem(last=False)
+        return layer
+
+
+def _numpy(y: Any) -> Any:
+    if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
+        y = keras.ops.cast(y, "float32")
+    return np.asarray(keras.ops.convert_to_numpy(y))
+
+
+def _tensorflow() -> dict[str, Any]:
+    import tensorflow as tf
+    from tensorflow.python.util import _pywrap_util_port  # the only place that says whether oneDNN is in use
+
+    return {
+        "device": "gpu" if tf.config.list_physical_devices("GPU") else "cpu",
+        "versions": {"tensorflow": tf.__version__},
+        "flags": {
+            "onednn": bool(_pywrap_util_port.IsMklEnabled()),
+            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        },
+    }
+
+
+def _jax() -> dict[str, Any]:
+    import jax
+    import jaxlib
+
+    return {
+        "device": str(jax.default_backend()),
+        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},
+        "flags": {
+            "default_matmul_precision": jax.config.jax_default_matmul_precision,
+            "enable_x64": bool(jax.config.jax_enable_x64),
+        },
+    }
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
+    return {
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "versions": {"torch": torch.__version__},
+        "flags": {"onednn": bool(torch.backends.mkldnn.enabled), "threads": torch.get_num_threads()},
+    }
+
+
+_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -1,0 +1,161 @@
+"""One axis at a time, in integers: output size, padding, crop. The rule of "same" lives here and nowhere else.
+
+Along one axis a convolution relates a *big* side to a *small* side. Small index ``i`` and kernel tap ``t`` meet big index
+
+    j = i * stride + t * dilation - before                                                  (1)
+
+A convolution reads the big side and writes the small one; a transposed convolution reads the small side and writes
+the big one through the very same relation, which is what makes it the adjoint. Both are therefore one `Axis`, and
+they differ only in which of the two sizes is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+PADDINGS = ("valid", "same")
+
+
+def effective_kernel(kernel: int, dilation: int) -> int:
+    """``e = (k - 1) d + 1``: how many elements a dilated kernel spans."""
+    return (kernel - 1) * dilation + 1
+
+
+def split_same(total: int) -> tuple[int, int]:
+    """``before = floor(total / 2)``, ``after = total - before``: the odd element goes *after*.
+
+    This is the whole rule of ``padding="same"``, for the padding of a convolution and for the crop of a transposed one.
+    """
+    before = total // 2
+    return before, total - before
+
+
+def overhang(small: int, big: int, kernel: int, stride: int, dilation: int) -> int:
+    """``max((small - 1) s + e - big, 0)``: by how much all windows together are longer than the big side."""
+    return max((small - 1) * stride + effective_kernel(kernel, dilation) - big, 0)
+
+
+def convolution_size(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
+    """``valid``: ``floor((n - e) / s) + 1``; ``same``: ``ceil(n / s)``.
+
+    Raises:
+        ValueError: a valid window is larger than its input, so that not one output element is defined.
+    """
+    if padding == "same":
+        return -(-size // stride)
+    span = effective_kernel(kernel, dilation)
+    if size < span:
+        raise ValueError(f"a valid window of {span} elements is larger than its input of {size}")
+    return (size - span) // stride + 1
+
+
+def convolution_padding(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
+    """Zeros before and after the input: none for ``valid``, the split overhang for ``same``."""
+    small = convolution_size(size, kernel, stride, dilation, padding)
+    return split_same(overhang(small, size, kernel, stride, dilation)) if padding == "same" else (0, 0)
+
+
+def transposed_size(
+    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> int:
+    """Output size of a transposed convolution of ``size`` elements, ``p`` the output padding.
+
+    ======= ============================ =============================
+    padding p is None                    p given
+    ======= ============================ =============================
+    valid   ``(n - 1) s + max(e, s)``    ``(n - 1) s + e + p``
+    same    ``n s``                      ``(n - 1) s + (e mod 2) + p``
+    ======= ============================ =============================
+    """
+    span = effective_kernel(kernel, dilation)
+    if padding == "valid":
+        return (size - 1) * stride + (max(span, stride) if output_padding is None else span + output_padding)
+    return size * stride if output_padding is None else (size - 1) * stride + span % 2 + output_padding
+
+
+def transposed_crop(
+    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> tuple[int, int]:
+    """Elements cut from the front and from the back of the full overlap-add length ``(n - 1) s + e``.
+
+    The front is never negative. A negative number for the back is a number of zeros that are appended there:
+    the output is longer than what the kernels reach.
+    """
+    big = transposed_size(size, kernel, stride, dilation, padding, output_padding)
+    before = split_same(overhang(size, big, kernel, stride, dilation))[0] if padding == "same" else 0
+    full = (size - 1) * stride + effective_kernel(kernel, dilation)
+    return before, full - before - big
+
+
+class Tap(NamedTuple):
+    """Kernel tap ``tap`` and the two equally long slices of small and big indices that relation (1) joins by it."""
+
+    tap: int
+    small: slice
+    big: slice
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a convolution or transposed convolution: relation (1) between a small and a big side."""
+
+    big: int
+    small: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+
+    def taps(self) -> list[Tap]:
+        """Every kernel tap with the indices it joins, both sides in range; taps that reach nothing are left out.
+
+        From ``0 <= i s + t d - before < big`` and ``0 <= i < small``: ``i`` runs from
+        ``ceil((before - t d) / s)`` to ``floor((big - 1 + before - t d) / s)``, cut to the small side.
+        """
+        found = []
+        for tap in range(self.kernel):
+            shift = tap * self.dilation - self.before
+            first = max(0, -(shift // self.stride))
+            last = min(self.small - 1, (self.big - 1 - shift) // self.stride)
+            if first <= last:
+                start = first * self.stride + shift
+                stop = last * self.stride + shift + 1
+                found.append(Tap(tap, slice(first, last + 1), slice(start, stop, self.stride)))
+        return found
+
+
+@lru_cache(maxsize=4096)
+def convolution_axis(size: int, kernel: int, stride: int, dilation: int, padding: str) -> Axis:
+    """The axis of a convolution whose input, the big side, has ``size`` elements."""
+    small = convolution_size(size, kernel, stride, dilation, padding)
+    before, _ = convolution_padding(size, kernel, stride, dilation, padding)
+    return Axis(size, small, kernel, stride, dilation, before)
+
+
+@lru_cache(maxsize=4096)
+def transposed_axis(
+    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> Axis:
+    """The axis of a transposed convolution whose input, the small side, has ``size`` elements."""
+    big = transposed_size(size, kernel, stride, dilation, padding, output_padding)
+    before, _ = transposed_crop(size, kernel, stride, dilation, padding, output_padding)
+    return Axis(big, size, kernel, stride, dilation, before)
+
+
+class Taps(NamedTuple):
+    """One tap of a kernel over several axes: its index in the kernel, and the two blocks it joins."""
+
+    tap: tuple[int, ...]
+    small: tuple[slice, ...]
+    big: tuple[slice, ...]
+
+
+def taps(axes: tuple[Axis, ...]) -> list[Taps]:
+    """The taps of a kernel over several axes: the product of the taps of each (axes are independent)."""
+    return [
+        Taps(tuple(t.tap for t in each), tuple(t.small for t in each), tuple(t.big for t in each))
+        for each in product(*(axis.taps() for axis in axes))
+    ]
