@@ -2,7 +2,7 @@
 
 An id is a layer, a padding, the parts every case has, and the parts that differ from their default::
 
-    conv2d_transpose-same-in2x5x7x3-k3x2-f4-s2x1[-d1x2][-op1x0][-g2][-float16][-channels_first][-nobias][-wide_input]
+    conv2d_transpose - same - in2x5x7x3 - k3x2 - f4 - s2x1[-d1x2][-op1x0][-g2][-float16][-channels_first][-nobias][-wide_input]
 
 ``in`` is (batch, *spatial, channels), whatever the data format; ``f`` the filters; ``k``, ``s``, ``d`` and ``op`` have one number an
 axis. Optional parts may come in any order and are printed in the order above.
@@ -82,8 +82,7 @@ class Case:
             raise CaseError(f"g is not for transposed layers: {self.layer} has no groups")
         if self.channels % self.groups or self.filters % self.groups:
             raise CaseError(
-                f"g must divide channels and filters, got g{self.groups} for {self.channels} channels and"
-                f" {self.filters} filters"
+                f"g must divide channels and filters, got g{self.groups} for {self.channels} channels and {self.filters} filters"
             )
         for name, value, allowed in (
             ("padding", self.padding, PADDINGS),

@@ -41,9 +41,7 @@ def axes(case: Case) -> tuple[Axis, ...]:
         paddings = case.output_padding or (None,) * case.rank
         return tuple(
             transposed_axis(n, k, s, d, case.padding, p)
-            for n, k, s, d, p in zip(
-                case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, strict=True
-            )
+            for n, k, s, d, p in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, strict=True)
         )
     return tuple(
         convolution_axis(n, k, s, d, case.padding)

@@ -26,7 +26,6 @@ from itertools import cycle, product
 from typing import Any, NamedTuple
 
 from conformance.cases import DATA, DATA_FORMATS, PADDINGS, Case
-from conformance.contract import error_due
 from conformance.covering import pairwise
 from reference.geometry import effective_kernel
 
@@ -93,9 +92,7 @@ def within(bounds: Bounds) -> tuple[Case, ...]:
     for padding in PADDINGS:
         cases.update(dict.fromkeys(_cases("conv2d", padding, bounds, CONVOLUTION_FACTORS, (False,))))
     for padding in PADDINGS:
-        cases.update(
-            dict.fromkeys(_cases("conv2d_transpose", padding, bounds, TRANSPOSED_FACTORS, (False, True)))
-        )
+        cases.update(dict.fromkeys(_cases("conv2d_transpose", padding, bounds, TRANSPOSED_FACTORS, (False, True))))
     return tuple(cases)
 
 
@@ -134,8 +131,8 @@ def _cases(
         for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
             height, width = (plain if window in lost else window for window in pair)
             row = next(rows)
-            for size in unlike_sizes(Pair(height, width), sizes, fits):
-                yield _case(layer, padding, Pair(height, width), size, row)
+            for both in unlike_sizes(Pair(height, width), sizes, fits):
+                yield _case(layer, padding, Pair(height, width), both, row)
         for window in lost:
             for pair in (Pair(window, plain), Pair(plain, window)):
                 row = next(rows)
@@ -163,9 +160,7 @@ def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
     return [Pair(window, Window(next_kernel[window.kernel], *next_rest[window[1:]])) for window in windows]
 
 
-def unlike_sizes(
-    pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]
-) -> Iterator[tuple[int, int]]:
+def unlike_sizes(pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]) -> Iterator[tuple[int, int]]:
     """Every size once at least as height and as width, the other side unlike it wherever another would fit.
 
     Where a window does not fit, the other one does: an error then has one cause. Both must fit somewhere.
@@ -182,9 +177,7 @@ def unlike_sizes(
     yield from ((heights[-1], size) for size in sizes if size not in widths)
 
 
-def _strides_with_dilation(
-    layer: str, padding: str, bounds: Bounds, with_output_padding: bool, row: dict[str, Any]
-) -> Iterator[Case]:
+def _strides_with_dilation(layer: str, padding: str, bounds: Bounds, with_output_padding: bool, row: dict[str, Any]) -> Iterator[Case]:
     """Strides together with dilation, on the same axis and on different ones: refused at construction, whatever the size."""
     given = 0 if with_output_padding else None
     plain = Window(2, 1, 1, given)

@@ -9,7 +9,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.contract import reached
 from conformance.outcomes import Outcome, Verdict
-from conformance.probes import UntrustedCase
+from conformance.probes import UntrustedCaseError
 from conformance.subjects import Observed
 from reference.arguments import Array
 
@@ -22,7 +22,7 @@ def exact(case: Case, expected: Array, observed: Observed) -> Verdict:
     ``expected`` must deserve trust, see `check_trust`.
 
     Raises:
-        UntrustedCase: agreement with ``expected`` would prove nothing.
+        UntrustedCaseError: agreement with ``expected`` would prove nothing.
     """
     check_trust(case, expected)
     if observed.values.shape != expected.shape:
@@ -43,19 +43,19 @@ def exact(case: Case, expected: Array, observed: Observed) -> Verdict:
 def check_trust(case: Case, expected: Array) -> None:
     """An expected result that is mostly zeros, or the same everywhere, would let a wrong implementation pass.
 
-    Only elements that some tap contributes to are judged: where a definition puts zeros or the plain bias, those are right. More than half of
-    them must be nonzero and, if there are four or more, two must differ.
+    Only elements that some tap contributes to are judged: where a definition puts zeros or the plain bias, those are right. More than
+    half of them must be nonzero and, if there are four or more, two must differ.
 
     Raises:
-        UntrustedCase: the case is at fault, not the subject.
+        UntrustedCaseError: the case is at fault, not the subject.
     """
     if 2 * np.count_nonzero(expected) > expected.size and expected.size < 4:
         return
     judged = expected[reached(case)]
     if 2 * np.count_nonzero(judged) < judged.size:
-        raise UntrustedCase(f"{case}: most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)")
+        raise UntrustedCaseError(f"{case}: most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)")
     if judged.size >= 4 and np.ptp(judged) == 0:
-        raise UntrustedCase(f"{case}: all {judged.size} elements of the expected result are {judged[0]:g}")
+        raise UntrustedCaseError(f"{case}: all {judged.size} elements of the expected result are {judged[0]:g}")
 
 
 def picture(case: Case, wrong: Array) -> str:

@@ -25,7 +25,7 @@ SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 """p of each type, hidden bit included."""
 
 
-class UntrustedCase(Exception):
+class UntrustedCaseError(Exception):
     """The data of a case would prove nothing, or break the condition that makes equality the verdict: a fault of this project."""
 
 
@@ -76,7 +76,7 @@ def exact(case: Case) -> Probe:
     user, and so serve every input size; the input depends on the whole case.
 
     Raises:
-        UntrustedCase: no data were found whose sums of absolute values stay within 2^p.
+        UntrustedCaseError: no data were found whose sums of absolute values stay within 2^p.
     """
     weights = _weights(case.configuration)
     seed, keep = _seed(str(case), "x"), weights.x_keep
@@ -88,7 +88,7 @@ def exact(case: Case) -> Probe:
         if _within_budget(case, x, weights):
             return Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws})
         keep /= 2
-    raise UntrustedCase(f"{case}: found no exact data within the budget of {case.dtype}")
+    raise UntrustedCaseError(f"{case}: found no exact data within the budget of {case.dtype}")
 
 
 def error_probe(case: Case) -> Probe:

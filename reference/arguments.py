@@ -126,9 +126,7 @@ def check_transposed(
     """
     x, kernel, rank = _operands(x, kernel, data_format, rank, "(*kernel_size, filters, channels)")
     if x.shape[-1] != kernel.shape[-1]:
-        raise ValueError(
-            f"the input has {x.shape[-1]} channels, but the kernel {kernel.shape} takes {kernel.shape[-1]}"
-        )
+        raise ValueError(f"the input has {x.shape[-1]} channels, but the kernel {kernel.shape} takes {kernel.shape[-1]}")
     strides = _ints("strides", strides, rank)
     paddings: tuple[int | None, ...] = (None,) * rank
     if output_padding is not None:
@@ -151,9 +149,7 @@ def check_transposed(
     )
 
 
-def _operands(
-    x: ArrayLike, kernel: ArrayLike, data_format: str, rank: int | None, layout: str
-) -> tuple[Array, Array, int]:
+def _operands(x: ArrayLike, kernel: ArrayLike, data_format: str, rank: int | None, layout: str) -> tuple[Array, Array, int]:
     _one_of("data_format", data_format, DATA_FORMATS)
     x, kernel = np.asarray(x), np.asarray(kernel)
     if rank is None:
@@ -182,7 +178,7 @@ def _bias(bias: ArrayLike | None, filters: int) -> Array | None:
 
 def _ints(name: str, value: IntOrInts, rank: int, least: int = 1) -> tuple[int, ...]:
     """``value`` as a tuple of ``rank`` integers, a single one standing for every axis."""
-    each: Sequence[Any] = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
+    each: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,) * rank
     try:
         if any(isinstance(v, bool) for v in each):
             raise TypeError
@@ -195,7 +191,7 @@ def _ints(name: str, value: IntOrInts, rank: int, least: int = 1) -> tuple[int, 
 
 
 def _positive_int(name: str, value: int) -> int:
-    return _ints(name, (value,), 1)[0] if not isinstance(value, Sequence) else _ints(name, value, 1)[0]
+    return _ints(name, value, 1)[0]
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -60,8 +60,7 @@ def conv(
         rank=rank,
     )
     starts = tuple(
-        _window_starts(n, k, s, d, padding)
-        for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+        _window_starts(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     taps = list(np.ndindex(a.kernel_size))
     channels, filters = a.kernel.shape[-2], a.filters // a.groups
@@ -129,10 +128,7 @@ def conv_transpose(
             total = y[b, *j, f]
             for t in taps:
                 # i s = j + crop - t d must have a solution i inside the input, on every axis
-                steps = [
-                    divmod(j_ + crop - t_ * d, s)
-                    for j_, crop, t_, d, s in zip(j, crops, t, a.dilation_rate, a.strides, strict=True)
-                ]
+                steps = [divmod(j_ + crop - t_ * d, s) for j_, crop, t_, d, s in zip(j, crops, t, a.dilation_rate, a.strides, strict=True)]
                 if all(rest == 0 and 0 <= i < n for (i, rest), n in zip(steps, a.size, strict=True)):
                     i = tuple(step[0] for step in steps)
                     for c in range(a.x.shape[-1]):

@@ -58,9 +58,7 @@ def convolution_padding(size: int, kernel: int, stride: int, dilation: int, padd
     return split_same(overhang(small, size, kernel, stride, dilation)) if padding == "same" else (0, 0)
 
 
-def transposed_size(
-    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
-) -> int:
+def transposed_size(size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None) -> int:
     """Output size of a transposed convolution of ``size`` elements, ``p`` the output padding.
 
     ======= ============================ =============================
@@ -76,9 +74,7 @@ def transposed_size(
     return size * stride if output_padding is None else (size - 1) * stride + span % 2 + output_padding
 
 
-def transposed_crop(
-    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
-) -> tuple[int, int]:
+def transposed_crop(size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None) -> tuple[int, int]:
     """Elements cut from the front and from the back of the full overlap-add length ``(n - 1) s + e``.
 
     The front is never negative. A negative number for the back is a number of zeros that are appended there:
@@ -136,9 +132,7 @@ def convolution_axis(size: int, kernel: int, stride: int, dilation: int, padding
 
 
 @lru_cache(maxsize=4096)
-def transposed_axis(
-    size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
-) -> Axis:
+def transposed_axis(size: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None) -> Axis:
     """The axis of a transposed convolution whose input, the small side, has ``size`` elements."""
     big = transposed_size(size, kernel, stride, dilation, padding, output_padding)
     before, _ = transposed_crop(size, kernel, stride, dilation, padding, output_padding)

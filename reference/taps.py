@@ -43,8 +43,7 @@ def conv(
         rank=rank,
     )
     axes = tuple(
-        convolution_axis(n, k, s, d, padding)
-        for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+        convolution_axis(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     y = np.zeros((a.batch, *(axis.small for axis in axes), a.filters), a.dtype)
     for tap, small, big in taps(axes):
@@ -156,4 +155,4 @@ def grouped_product(x: Array, w: Array, groups: int) -> Array:
     channels, filters = w.shape
     x = x.reshape(*x.shape[:-1], groups, channels)
     w = w.reshape(channels, groups, filters // groups)
-    return np.einsum("...gc,cgf->...gf", x, w).reshape(*x.shape[:-2], filters)
+    return np.asarray(np.einsum("...gc,cgf->...gf", x, w).reshape(*x.shape[:-2], filters))

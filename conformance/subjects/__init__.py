@@ -30,7 +30,8 @@ class Subject(Protocol):
 
     def environment(self) -> dict[str, Any]:
         """What it is, for the results file and for the deviations: ``{"keras": version or None, "backend": name, "device": "cpu",
-        "versions": {package: version}, "flags": {name: value}}``."""
+        "versions": {package: version}, "flags": {name: value}}``.
+        """
         ...
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
