@@ -6,8 +6,9 @@ are unlike in kernel, stride and input size: an implementation that takes one ax
 
 Families, for each layer and padding:
 
-- **strided**: kernel x stride (x output_padding), no dilation;
-- **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation);
+- **strided**: kernel x stride (x output_padding), no dilation, every input size;
+- **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation), every input size;
+- **grouped**: the same pairs of windows with groups, where the layer has them, each at one input size;
 - **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time, and strides together with
   dilation, on one axis and across the two.
@@ -25,7 +26,7 @@ from functools import lru_cache
 from itertools import cycle, product
 from typing import Any, NamedTuple
 
-from conformance.cases import DATA, DATA_FORMATS, PADDINGS, Case
+from conformance.cases import DATA, DATA_FORMATS, LAYERS, PADDINGS, Case
 from conformance.covering import pairwise
 from reference.geometry import effective_kernel
 
@@ -48,16 +49,18 @@ BOUNDS = {
 """The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
 larger than their input."""
 
-CONVOLUTION_FACTORS: dict[str, Sequence[Any]] = {
+FACTORS: dict[str, Sequence[Any]] = {
     "channels": (1, 2, 3, 8),  # in each group
     "filters": (1, 2, 3, 8),  # in each group
-    "groups": (1, 2, 3),
+    "groups": (1,),
     "batch": (1, 2, 3),
     "use_bias": (True, False),
     "data_format": DATA_FORMATS,
     "data": DATA,
 }
-TRANSPOSED_FACTORS = {name: values for name, values in CONVOLUTION_FACTORS.items() if name != "groups"}
+"""What is spread over the cases. Groups come on top in a family of their own: frameworks run grouped convolutions by other code, and
+so all axis configurations must be run without."""
+GROUPS = (2, 3)
 
 
 class Window(NamedTuple):
@@ -89,10 +92,8 @@ def grid(name: str) -> tuple[Case, ...]:
 def within(bounds: Bounds) -> tuple[Case, ...]:
     """Every axis configuration within the bounds, in the families that the module describes; no case twice."""
     cases: dict[Case, None] = {}
-    for padding in PADDINGS:
-        cases.update(dict.fromkeys(_cases("conv2d", padding, bounds, CONVOLUTION_FACTORS, (False,))))
-    for padding in PADDINGS:
-        cases.update(dict.fromkeys(_cases("conv2d_transpose", padding, bounds, TRANSPOSED_FACTORS, (False, True))))
+    for layer, padding in product(("conv2d", "conv2d_transpose"), PADDINGS):
+        cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
     return tuple(cases)
 
 
@@ -108,39 +109,38 @@ def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], li
     return strided, dilated
 
 
-def _cases(
-    layer: str,
-    padding: str,
-    bounds: Bounds,
-    factors: dict[str, Sequence[Any]],
-    output_paddings: Sequence[bool],
-) -> Iterator[Case]:
+def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
     """The cases of one layer and padding. Every pair of windows, so every layer to be built, has one row of the factors."""
-    rows = cycle(pairwise(factors))
+    transposed = LAYERS[layer].transposed
+    rows = cycle(pairwise(FACTORS))
+    grouped_rows = cycle(pairwise({**FACTORS, "groups": GROUPS}))
     sizes = _up_to(bounds.size)
-    for with_output_padding in output_paddings:
+
+    def fits(window: Window, size: int) -> bool:
+        return padding == "same" or transposed or size >= effective_kernel(window.kernel, window.dilation)
+
+    for with_output_padding in (False, True) if transposed else (False,):
         strided, dilated = windows(bounds, with_output_padding)
-
-        def fits(window: Window, size: int) -> bool:
-            return padding == "same" or layer != "conv2d" or size >= effective_kernel(window.kernel, window.dilation)
-
         # a window that fits into none of the sizes is seen as an error beside one that always fits, which is also the partner
         # of those it would have been paired with
         plain = Window(1, 1, 1, 0 if with_output_padding else None)
         lost = [window for window in dilated if not any(fits(window, size) for size in sizes)]
         for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
             height, width = (plain if window in lost else window for window in pair)
+            found = list(unlike_sizes(Pair(height, width), sizes, fits))
             row = next(rows)
-            for both in unlike_sizes(Pair(height, width), sizes, fits):
-                yield _case(layer, padding, Pair(height, width), both, row)
+            for size in found:
+                yield _case(layer, padding, Pair(height, width), size, row)
+            if not transposed:
+                yield _case(layer, padding, Pair(height, width), found[len(sizes) // 2 % len(found)], next(grouped_rows))
         for window in lost:
             for pair in (Pair(window, plain), Pair(plain, window)):
                 row = next(rows)
-                for size in sizes:
-                    yield _case(layer, padding, pair, (size, size % bounds.size + 1), row)
+                for extent in sizes:
+                    yield _case(layer, padding, pair, (extent, extent % bounds.size + 1), row)
         for window in dict.fromkeys((*strided, *dilated)):
             row = next(rows)
-            fitting = [size for size in sizes if fits(window, size)]
+            fitting = [extent for extent in sizes if fits(window, extent)]
             if len(fitting) > 1:
                 yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
         yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(rows))
@@ -189,7 +189,7 @@ def _strides_with_dilation(layer: str, padding: str, bounds: Bounds, with_output
 
 def _case(layer: str, padding: str, pair: Pair, size: tuple[int, int], row: dict[str, Any]) -> Case:
     height, width = pair
-    groups = row.get("groups", 1)
+    groups = row["groups"]
     return Case(
         layer=layer,
         padding=padding,
