@@ -26,7 +26,7 @@ def forward(subject: Subject, case: Case, mode: str) -> Verdict:
     probe = probes.exact(case) if due is None else probes.error_probe(case)
     try:
         observed = subject.forward(case, probe, mode)
-    except Exception as error:  # noqa: BLE001 - whatever a subject raises is an outcome
+    except Exception as error:
         return exception(error, due)
     if due is not None:
         return Verdict(Outcome.ACCEPTED, f"an error is due ({due}), got a result of shape {observed.values.shape}")

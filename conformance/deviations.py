@@ -20,8 +20,9 @@
 A fact is compared with a value, a list of values, or a condition in a string: ``"> 1"`` (``< <= > >= == !=``), ``"even"``, ``"odd"``,
 ``"none"`` or ``"given"`` (of an output_padding).
 
-Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry the covered
-cases may conform, but not all of them: if none deviates in a full grid, the run fails.
+Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
+the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
+hangs is run in a process of its own.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from conformance import deviations, repro, subjects
+from conformance import deviations, isolated, repro, subjects
 from conformance.cases import Case
 from conformance.deviations import Deviation
 from conformance.outcomes import Outcome, Verdict
@@ -53,12 +53,15 @@ class Gate:
 
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate."""
-        started = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a framework warns of is no verdict, even where this project's own warnings are errors
-            verdict = claim(self.subject, case, mode)
-        seconds = time.perf_counter() - started
         known = deviations.covering(self._known, case, mode, claim.__name__)
+        started = time.perf_counter()
+        if known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG):
+            verdict = isolated.judge(self._name, case, mode, claim)
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a framework warns of is no verdict, even where this project's warnings are errors
+                verdict = claim(self.subject, case, mode)
+        seconds = time.perf_counter() - started
         if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
             known = None
         record = case_record(case, claim.__name__, mode, verdict, known.id if known else None, seconds)

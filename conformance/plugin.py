@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from conformance import deviations, grids
 from conformance.cases import Case, CaseError, parse
 from conformance.gate import KERAS, Claim, Gate
-from conformance.results import Record, Writer, installed
+from conformance.outcomes import Outcome, Verdict
+from conformance.results import Record, Writer, case_record, installed
 from conformance.subjects import MODES
 
 RECORD = "convformance"
@@ -158,7 +158,22 @@ def check(gate: Gate) -> Check:
 class Collected:
     """On the process that reports: takes records out of the reports of tests, from whichever process they come."""
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """A worker died with this test: xdist fails the test, and here it gets its line in the results."""
+        name, _, arguments = crashitem.partition("[")
+        for mode in self._plan.modes:
+            for text in (arguments.removesuffix("]"), arguments.removesuffix(f"-{mode}]")):
+                try:
+                    case = parse(text)
+                except CaseError:
+                    continue
+                verdict = Verdict(Outcome.CRASHED, "the process died with this case")
+                self._keep(case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0))
+                return
+
     def __init__(self, config: pytest.Config) -> None:
+        self._plan = config.stash[PLAN]
         self._counts = config.stash[COUNTS]
         self._writer = config.stash.get(WRITER, None)
 
@@ -170,12 +185,14 @@ class Collected:
             if name == ENVIRONMENT and self._writer:
                 self._writer.environment(_record(value))
             elif name == RECORD:
-                record = _record(value)
-                self._counts[record["outcome"], record["deviation"]] += 1
-                if self._writer:
-                    self._writer.case(record)
+                self._keep(_record(value))
         # no place for them in other reports: junitxml would write every record as a property
         report.user_properties = [(name, value) for name, value in report.user_properties if name not in (RECORD, ENVIRONMENT)]
+
+    def _keep(self, record: Record) -> None:
+        self._counts[record["outcome"], record["deviation"]] += 1
+        if self._writer:
+            self._writer.case(record)
 
 
 def _record(value: object) -> Record:
