@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from conformance.cases import Case
-from conformance.contract import axes, error_due, output_shape
-from reference.geometry import effective_kernel
+from conformance.contract import axes, error_due
+from reference.geometry import Axis, effective_kernel, overhang
 
 Facts = dict[str, Any]
 
@@ -23,7 +23,9 @@ AXIS_FACTS = (
     "effective_kernel",
     "output_padding",
     "kernel_minus_stride",
+    "kernel_minus_size",
     "size_mod_stride",
+    "total_padding",
     "windows_per_phase",
     "output",
 )
@@ -35,7 +37,9 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
     ``empty``: the defined result has no elements. ``refused``: an error is due; the other two are False then.
     """
-    shape = output_shape(replace(case, data_format="channels_last")) if error_due(case) is None else None
+    known = _geometry(case)
+    refused = None in known
+    spatial = tuple(axis.big if case.transposed else axis.small for axis in known if axis is not None)
     return {
         "layer": case.layer,
         "padding": case.padding,
@@ -48,37 +52,64 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "use_bias": case.use_bias,
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
-        "filters_match_width": shape is not None and shape[-2] == case.filters > 1,
-        "empty": shape is not None and 0 in shape,
-        "refused": shape is None,
+        "filters_match_width": not refused and spatial[-1] == case.filters > 1,
+        "empty": 0 in spatial,
+        "refused": refused,
         "mode": mode,
         "claim": claim,
     }
 
 
 def axis_facts(case: Case) -> tuple[Facts, ...]:
-    """The facts `AXIS_FACTS` of every axis.
+    """The facts `AXIS_FACTS` of every axis. The mappings are shared between cases: they are for reading.
 
-    ``output_padding`` is None where Keras chooses it. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
+    ``output_padding`` is None where Keras chooses it. ``kernel_minus_stride`` and ``kernel_minus_size`` are of the undilated and of the
+    effective kernel. ``total_padding`` is what ``same`` adds to a convolution's input, or cuts from the full length of a transposed one,
+    on both sides together. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
     an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
-    ``output`` is the size of the result, None where an error is due.
+    ``output`` is the size of the result. This and ``total_padding`` are None where an error is due.
     """
-    outputs: tuple[int | None, ...] = (None,) * case.rank
-    if error_due(case) is None:
-        outputs = tuple(axis.big if case.transposed else axis.small for axis in axes(case))
     paddings = case.output_padding or (None,) * case.rank
+    known = _geometry(case)
     return tuple(
-        {
-            "size": n,
-            "kernel": k,
-            "stride": s,
-            "dilation": d,
-            "effective_kernel": effective_kernel(k, d),
-            "output_padding": p,
-            "kernel_minus_stride": k - s,
-            "size_mod_stride": n % s,
-            "windows_per_phase": int((-(-n // d) - k + s) / s),
-            "output": output,
-        }
-        for n, k, s, d, p, output in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, outputs, strict=True)
+        _axis(n, k, s, d, p, case.padding == "same", case.transposed, axis)
+        for n, k, s, d, p, axis in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, known, strict=True)
     )
+
+
+_GEOMETRIES: dict[tuple[object, ...], tuple[Axis | None, ...]] = {}
+_GEOMETRIES_KEPT = 16384
+
+
+def _geometry(case: Case) -> tuple[Axis | None, ...]:
+    """The axes of a case, None for each where an error is due: kept, since many cases differ in nothing but what is not geometry."""
+    key = (case.layer, case.padding, case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding)
+    known = _GEOMETRIES.get(key)
+    if known is None:
+        if len(_GEOMETRIES) >= _GEOMETRIES_KEPT:
+            _GEOMETRIES.clear()
+        known = _GEOMETRIES[key] = axes(case) if error_due(case) is None else (None,) * case.rank
+    return known
+
+
+@lru_cache(maxsize=8192)
+def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed: bool, axis: Axis | None) -> Facts:
+    """The facts of one axis: the configurations of one axis are far fewer than the cases."""
+    span = effective_kernel(k, d)
+    total = None
+    if axis is not None:
+        total = overhang(axis.small, axis.big, k, s, d) if same else 0
+    return {
+        "size": n,
+        "kernel": k,
+        "stride": s,
+        "dilation": d,
+        "effective_kernel": span,
+        "output_padding": p,
+        "kernel_minus_stride": k - s,
+        "kernel_minus_size": span - n,
+        "size_mod_stride": n % s,
+        "total_padding": total,
+        "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "output": None if axis is None else axis.big if transposed else axis.small,
+    }
