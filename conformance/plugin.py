@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ from conformance import deviations, grids
 from conformance.cases import Case, CaseError, parse
 from conformance.gate import KERAS, Claim, Gate
 from conformance.outcomes import Outcome, Verdict
+from conformance.progress import Progress
 from conformance.results import Record, Writer, case_record, installed
 from conformance.subjects import MODES
+from conformance.summary import Screen, Tally
 
 RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
@@ -58,12 +59,12 @@ class Plan:
 
 PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
-COUNTS = pytest.StashKey[Counter[tuple[str, str | None]]]()
+TALLY = pytest.StashKey[Tally]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     plan = config.stash[PLAN] = Plan(config)
-    config.stash[COUNTS] = Counter()
+    config.stash[TALLY] = Tally()
     results = config.getoption("--results")
     if results and not hasattr(config, "workerinput"):
         try:
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
+        config.pluginmanager.register(Screen(config.stash[TALLY]), "convformance-screen")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -90,13 +92,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         writer.close(complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    counts = config.stash[COUNTS]
-    if not counts or config.get_verbosity() < 0:
-        return
-    terminalreporter.section("conformance")
-    for (outcome, deviation), number in sorted(counts.items(), key=lambda item: -item[1]):
-        terminalreporter.write_line(f"{number:7,} {outcome}" + (f" (known deviation {deviation})" if deviation else ""))
+def pytest_sessionstart(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Progress(reporter), "convformance-progress")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -169,12 +168,13 @@ class Collected:
                 except CaseError:
                     continue
                 verdict = Verdict(Outcome.CRASHED, "the process died with this case")
-                self._keep(case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0))
+                record = case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0)
+                self._keep(record, True, f"{case} [{mode}]: {verdict.outcome}\n{verdict.message}", crashitem)
                 return
 
     def __init__(self, config: pytest.Config) -> None:
         self._plan = config.stash[PLAN]
-        self._counts = config.stash[COUNTS]
+        self._tally = config.stash[TALLY]
         self._writer = config.stash.get(WRITER, None)
 
     @pytest.hookimpl(tryfirst=True)
@@ -185,12 +185,12 @@ class Collected:
             if name == ENVIRONMENT and self._writer:
                 self._writer.environment(_record(value))
             elif name == RECORD:
-                self._keep(_record(value))
+                self._keep(_record(value), report.failed, str(report.longrepr or ""), report.nodeid)
         # no place for them in other reports: junitxml would write every record as a property
         report.user_properties = [(name, value) for name, value in report.user_properties if name not in (RECORD, ENVIRONMENT)]
 
-    def _keep(self, record: Record) -> None:
-        self._counts[record["outcome"], record["deviation"]] += 1
+    def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
+        self._tally.add(record, failed, text, nodeid)
         if self._writer:
             self._writer.case(record)
 

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
@@ -180,10 +180,10 @@ class Findings:
     unexplained: tuple[int, ...]
 
 
-def find(keys: Sequence[Key], kinds: Sequence[str | None], neutral: Iterable[int] = ()) -> Findings:
+def find(table: Table, kinds: Sequence[str | None], neutral: Iterable[int] = ()) -> Findings:
     """The rules behind the cases that fail.
 
-    ``kinds`` says of every key in what way it fails, None if it does not. ``neutral`` are indices of cases that count as neither (known
+    ``kinds`` says of every case of the table in what way it fails, None if it does not. ``neutral`` are indices of cases that count as neither (known
     to deviate). A rule is about failing, in whatever way: a case with two bugs shows only one of them.
     """
     failing = np.array([kind is not None for kind in kinds], dtype=bool)
@@ -191,9 +191,8 @@ def find(keys: Sequence[Key], kinds: Sequence[str | None], neutral: Iterable[int
         return Findings((), ())
     passing = ~failing
     passing[list(neutral)] = False
-    table = Table(keys)
     rules = [table.rule(literals, kinds, passing) for literals in _statements(table, failing, passing)]
-    covered = np.zeros(len(keys), dtype=bool)
+    covered = np.zeros(table.number, dtype=bool)
     for rule in rules:
         covered |= table.mask(rule.literals)
     return Findings(tuple(rules), tuple(np.flatnonzero(failing & ~covered).tolist()))
@@ -290,14 +289,11 @@ class Table:
     def static(self, literal: Literal) -> Mask:
         """The cases that the literal holds for on its own."""
         masks = self.per_axis(literal)
-        combine: Callable[[list[Mask]], Mask] = {
-            "where": lambda each: each[0],
-            "first_axis": lambda each: each[0],
-            "last_axis": lambda each: each[-1],
-            "all_axes": np.logical_and.reduce,
-            "any_axis": np.logical_or.reduce,
-        }[literal.scope]
-        return combine(masks)
+        if literal.scope == "any_axis":
+            return reduce(or_, masks)
+        if literal.scope == "all_axes":
+            return reduce(and_, masks)
+        return masks[-1] if literal.scope == "last_axis" else masks[0]
 
     def mask(self, literals: Iterable[Literal]) -> Mask:
         """The cases that all the literals hold for, those of ``any_axis`` on one and the same axis."""
@@ -308,7 +304,7 @@ class Table:
             if each.scope != "any_axis":
                 found &= self.static(each)
         if joint:
-            found &= np.logical_or.reduce([np.logical_and.reduce(on_axis) for on_axis in zip(*joint, strict=True)])
+            found &= reduce(or_, [reduce(and_, on_axis) for on_axis in zip(*joint, strict=True)])
         return found
 
     def rule(self, literals: Iterable[Literal], kinds: Sequence[str | None], passing: Mask) -> Rule:
