@@ -15,7 +15,7 @@ from typing import Any
 from conformance import repro, rules
 from conformance.cases import LAYERS, Case
 from conformance.commands import CommandError
-from conformance.contract import axes, error_due
+from conformance.contract import axes, error_due, output_shape
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
 from conformance.probes import UntrustedCaseError
@@ -25,7 +25,7 @@ from conformance.summary import smallness
 SUMMARY = "one self-contained HTML page for one run, or for many side by side"
 
 SCRIPTS, LARGEST = 3000, 10_000_000
-"""Cases that get a script to reproduce them: so many, the smallest first, and none with more multiplications."""
+"""Cases that get a script to reproduce them: so many, the smallest first, and none with more multiplications or elements."""
 
 BACKEND = "{backend}"
 """Stands in a script for the backend of the run that the reader looks at."""
@@ -148,7 +148,7 @@ def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
             entry = run.entries.get(key)
             if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras"):
                 failing.setdefault(i, entry)
-    chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if smallness(rows[i][0])[0] <= LARGEST][:SCRIPTS]
+    chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if _affordable(rows[i][0])][:SCRIPTS]
     scripts = {}
     for i in chosen:
         at = failing[i].at
@@ -157,6 +157,12 @@ def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
         except (UntrustedCaseError, IndexError):  # a file may name an element that the case has not
             continue
     return scripts
+
+
+def _affordable(case: Case) -> bool:
+    """Whether its operands and its result can be made here: a results file may name a case of any size."""
+    result = 1 if error_due(case) is not None else math.prod(output_shape(case))
+    return max(smallness(case)[0], result, math.prod(case.kernel_shape)) <= LARGEST
 
 
 def _digest(text: str) -> str:

@@ -183,8 +183,8 @@ class Findings:
 def find(table: Table, kinds: Sequence[str | None], neutral: Iterable[int] = ()) -> Findings:
     """The rules behind the cases that fail.
 
-    ``kinds`` says of every case of the table in what way it fails, None if it does not. ``neutral`` are indices of cases that count as neither (known
-    to deviate). A rule is about failing, in whatever way: a case with two bugs shows only one of them.
+    ``kinds`` says of every case of the table in what way it fails, None if it does not. ``neutral`` are indices of cases that count as
+    neither (known to deviate). A rule is about failing, in whatever way: a case with two bugs shows only one of them.
     """
     failing = np.array([kind is not None for kind in kinds], dtype=bool)
     if not failing.any():
