@@ -4,7 +4,7 @@
   const D = JSON.parse(document.getElementById("data").textContent);
   const N = D.ids.length, CONFORMS = 0;
   const SIGNS = { conforms: "✓", wrong_shape: "S", wrong_value: "V", wrong_dtype: "T", declined: "D", accepted: "A", crashed: "C", hung: "H", absent: "–" };
-  const PER_PAGE = 100;
+  const PER_PAGE = 30;
   const $ = (id) => document.getElementById(id);
   const number = (n) => n.toLocaleString("en-US");
   const words = (outcome) => outcome.replace("_", " ");
@@ -61,6 +61,13 @@
     const hash = "#" + kept;
     if (hash === location.hash || (hash === "#" && !location.hash)) draw();
     else location.hash = hash;
+  }
+
+  // A case in a link: its id, and mode and claim where the page has several, so that a link fits a page made anew.
+  const nameOf = (i) => D.ids[i] + (D.modes.length > 1 ? ` ${D.modes[D.mode[i]]}` : "") + (D.claims.length > 1 ? ` ${D.claims[D.claim[i]]}` : "");
+  function placeOf(name) {
+    for (let i = 0; i < N; i++) if (name.startsWith(D.ids[i]) && nameOf(i) === name) return i;
+    return D.ids.indexOf(name);
   }
 
   // Filters
@@ -230,16 +237,16 @@
       h("tbody", {}, shown.map((i) => {
         const outcome = D.outcomes[outcomes[run][i]], known = isKnown(run, i);
         const message = D.messages[D.runs[run].messages[i]] || "";
-        return h("tr", {}, h("td", {}, h("button", { type: "button", class: "link", "data-key": `case-${i}`, onclick: () => change({ case: `${i}` }, "case-heading") }, D.ids[i]),
+        return h("tr", {}, h("td", {}, h("button", { type: "button", class: "link", "data-key": `case-${i}`, onclick: () => change({ case: nameOf(i) }, "case-heading") }, D.ids[i]),
           D.modes.length > 1 ? ` [${D.modes[D.mode[i]]}]` : "", D.claims.length > 1 ? ` ${D.claims[D.claim[i]]}` : ""),
           h("td", {}, mark(outcome, known), words(outcome), known ? h("span", { class: "quiet" }, " (known)") : null),
-          h("td", { class: "hide" }, D.runs.length > 1 ? D.runs.map((each, r) => {
+          h("td", { class: D.runs.length > 1 ? "hide" : "hide says" }, D.runs.length > 1 ? D.runs.map((each, r) => {
             const name = outcomes[r][i] < 0 ? "absent" : D.outcomes[outcomes[r][i]];
             return h("span", { class: "mark", role: "img", "data-outcome": name, title: `${each.label}: ${words(name)}`, "aria-label": `${each.label}: ${words(name)}` }, SIGNS[name]);
           }) : message.split("\n")[0].slice(0, 140)));
       })));
     $("list").replaceChildren(h("div", { class: "scroll" }, table), shown.length < found.length
-      ? h("button", { type: "button", "data-key": "more", onclick: () => change({ more: String((+state.more || 1) + 1) }) }, `Show ${number(Math.min(PER_PAGE, found.length - shown.length))} more of ${number(found.length - shown.length)}`) : "");
+      ? h("button", { type: "button", "data-key": "more", onclick: () => change({ more: String((+state.more || 1) + 1) }) }, found.length - shown.length > PER_PAGE ? `Show ${PER_PAGE} more of ${number(found.length - shown.length)}` : `Show ${number(found.length - shown.length)} more`) : "");
   }
 
   // Where the result differs: the rows of X and . at the end of a message.
@@ -293,8 +300,8 @@
   }
 
   function drawCase() {
-    const i = state.case === "" ? -1 : /^\d+$/.test(state.case) ? +state.case : D.ids.indexOf(state.case);
-    $("case-section").hidden = !(i >= 0 && i < N);
+    const i = state.case === "" ? -1 : placeOf(state.case);
+    $("case-section").hidden = i < 0;
     if ($("case-section").hidden) return;
     const run = +state.run, layer = D.layer[i], transposed = D.transposed[layer];
     $("case-heading").textContent = D.ids[i];
@@ -316,7 +323,7 @@
     $("case").replaceChildren(
       h("p", { class: "quiet" }, `mode ${D.modes[D.mode[i]]}, claim ${D.claims[D.claim[i]]}. `, h("button", { type: "button", class: "link", "data-key": "close", onclick: () => change({ case: "" }, "list-heading") }, "back to the list")),
       h("div", { class: "scroll" }, table),
-      [...said].map(([text, labels]) => h("div", {}, D.runs.length > 1 ? h("h3", {}, labels.join("; ")) : h("h3", {}, "What it says"), h("pre", { class: "wrap" }, text))),
+      ...[...said].map(([text, labels]) => h("div", {}, D.runs.length > 1 ? h("h3", {}, labels.join("; ")) : h("h3", {}, "What it says"), h("pre", { class: "wrap" }, text))),
       extra ? h("dl", {}, Object.entries(extra).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])) : "",
       h("h3", {}, "Picture"),
       h("div", { class: "pictures" }, difference(message), D.axes[i].map((axis, a) => axisPicture(D.geometry[axis], names[a], transposed)),
