@@ -136,7 +136,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     plan = config.stash[PLAN]
     if plan.subject == KERAS:
         keras = installed("keras", "keras-nightly")
-        subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS[plan.backend])}"
+        subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS.get(plan.backend, ()))}"
     else:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"

@@ -124,7 +124,7 @@ def test_a_bad_file_is_one_line_that_says_where(tmp_path: Path, text: str, says:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DeviationsError, match="cannot read deviations file .*none.toml: No such file or directory"):
+    with pytest.raises(DeviationsError, match=r"cannot read deviations file .*none\.toml: No such file or directory"):
         deviations.load([tmp_path / "none.toml"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import pytest
 
@@ -31,7 +31,7 @@ def axis(case: Case, number: int) -> Configuration:
 
 def window_fits(configuration: Configuration) -> bool:
     n, k, _, d, _ = configuration
-    return len(range(0, k * d - (d - 1))) <= n
+    return len(range(k * d - (d - 1))) <= n
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:
@@ -111,7 +111,7 @@ def test_strides_with_dilation_are_in_the_grid_to_be_refused(name: str) -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_cases_that_share_a_layer_stand_side_by_side(name: str) -> None:
     configurations = [case.configuration for case in grid(name)]
-    changes = sum(a != b for a, b in zip(configurations, configurations[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(configurations))
     assert changes < 1.15 * len(set(configurations))
 
 
