@@ -1,8 +1,9 @@
 """What the harness costs over the framework: process time of a gate run over that of a bare loop of the same layer calls.
 
-``python benchmarks/harness.py [--grid standard] [--workers 2]``, for the backend in KERAS_BACKEND. The bare loop calls the same layers, built
-before, on the same data, made before. Import of the framework is measured on its own and taken off once for every process that imports it.
-Both sides run in processes of their own, one after the other; the figures are user plus system time of all their processes.
+``python benchmarks/harness.py [--grid standard] [--workers 2]``, for the backend in KERAS_BACKEND. The bare loop calls the same
+layers, built before, on the same data, made before. Import of the framework is measured on its own and taken off once for every
+process that imports it. Both sides run in processes of their own, one after the other; the figures are user plus system time of all
+their processes.
 """
 
 from __future__ import annotations
