@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from conformance import deviations, grids
+from conformance import completeness, deviations, grids, subjects
 from conformance.cases import Case, CaseError, parse
-from conformance.gate import KERAS, Claim, Gate
+from conformance.claims import CLAIMS, Claim
+from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
 from conformance.results import Record, Writer, case_record, installed
@@ -21,7 +22,7 @@ RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
 """Names under which a test's report carries a record, and the first of every process its environment."""
 
-FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
+FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}
 """Packages that a backend may be installed as."""
 
 
@@ -49,8 +50,24 @@ class Plan:
         for mode in self.modes:
             if mode not in MODES:
                 raise pytest.UsageError(f"unknown mode {mode!r}: expected some of {', '.join(MODES)}, joined by commas")
+        self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.grid: str = "cases" if self.chosen else config.getoption("--grid")
         self.subject: str = config.getoption("--subject")
+
+    def check_subject(self) -> None:
+        """Say in one line that the subject cannot be had, before thousands of cases do.
+
+        Keras itself is not imported for that: the process that reports stays light.
+        """
+        if self.subject != KERAS:
+            try:
+                subjects.load(self.subject)
+            except subjects.SubjectError as error:
+                raise pytest.UsageError(str(error)) from None
+        elif self.backend not in FRAMEWORKS:
+            raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
+        elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
+            raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -60,11 +77,13 @@ class Plan:
 PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
 TALLY = pytest.StashKey[Tally]()
+COMPLAINTS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     plan = config.stash[PLAN] = Plan(config)
     config.stash[TALLY] = Tally()
+    config.stash[COMPLAINTS] = []
     results = config.getoption("--results")
     if results and not hasattr(config, "workerinput"):
         try:
@@ -73,7 +92,23 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
-        config.pluginmanager.register(Screen(config.stash[TALLY]), "convformance-screen")
+        config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput") and _asks_for_the_gate(session.config):
+        session.config.stash[PLAN].check_subject()
+
+
+def _asks_for_the_gate(config: pytest.Config) -> bool:
+    """Whether the arguments name this package, something in it, or a folder around it; the project's own tests need no subject."""
+    package = Path(__file__).parent
+    for argument in config.args:
+        path = Path(config.invocation_params.dir, argument.partition("::")[0]).resolve()
+        if argument == package.name or package == path or package in path.parents or path in package.parents:
+            return True
+    return False
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,12 +121,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return WorkStealingScheduling(config, log)
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    writer = session.config.stash.get(WRITER, None)
-    if writer is not None:
-        writer.close(complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(session.config, "workerinput"):
@@ -101,8 +130,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     plan = config.stash[PLAN]
     if plan.subject == KERAS:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        subject = f"Keras {installed('keras')} on {backend} {installed(*FRAMEWORKS.get(backend, (backend,)))}"
+        keras = installed("keras", "keras-nightly")
+        subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS.get(plan.backend, ()))}"
     else:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
@@ -111,7 +140,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     plan = metafunc.config.stash[PLAN]
-    if "case" in metafunc.fixturenames and "mode" in metafunc.fixturenames:
+    if {"check", "case", "mode"} <= set(metafunc.fixturenames):
         metafunc.parametrize(
             ("case", "mode"),
             [
@@ -138,7 +167,7 @@ class Check:
         if not judgement.passes:
             pytest.fail(judgement.text, pytrace=False)
         if judgement.deviation is not None:
-            pytest.xfail(judgement.text)
+            raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
 
 @pytest.fixture(scope="session")
@@ -175,15 +204,47 @@ class Collected:
     def __init__(self, config: pytest.Config) -> None:
         self._plan = config.stash[PLAN]
         self._tally = config.stash[TALLY]
+        self._config = config
+        self._environment: Record | None = None
+        self._planned: set[str] = set()
+        self._reported: set[str] = set()
+        self._checked: set[tuple[str, str, str]] = set()
         self._writer = config.stash.get(WRITER, None)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._planned.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Under xdist only the workers collect."""
+        self._planned.update(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Hold the run as a whole to its plan, unless it was cut short; then close the results file."""
+        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
+        if complete:
+            complaints = completeness.lost(self._planned, self._reported)
+            wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
+            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:
+                seen = self._tally.deviations
+                complaints += completeness.stale(self._plan.entries, self._environment, self._plan.cases, self._plan.modes, CLAIMS, seen)
+            if complaints:
+                self._config.stash[COMPLAINTS].extend(complaints)
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._writer:
+            self._writer.close(complete=complete)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reported.add(report.nodeid)
         if report.when != "call":
             return
         for name, value in report.user_properties:
-            if name == ENVIRONMENT and self._writer:
-                self._writer.environment(_record(value))
+            if name == ENVIRONMENT:
+                self._environment = _record(value)
+                if self._writer:
+                    self._writer.environment(self._environment)
             elif name == RECORD:
                 self._keep(_record(value), report.failed, str(report.longrepr or ""), report.nodeid)
         # no place for them in other reports: junitxml would write every record as a property
@@ -191,6 +252,7 @@ class Collected:
 
     def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         self._tally.add(record, failed, text, nodeid)
+        self._checked.add((record["id"], record["mode"], record["claim"]))
         if self._writer:
             self._writer.case(record)
 

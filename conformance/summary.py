@@ -73,11 +73,13 @@ class Tally:
     def __init__(self) -> None:
         self._found: list[tuple[Record, bool, str, str]] = []
         self.failed: dict[str, bool] = {}
+        self.deviations: Counter[str | None] = Counter()
 
     def add(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         """``text`` is what the test with this node id says if it failed."""
         self._found.append((record, failed, text if failed else "", nodeid))
         self.failed[nodeid] = failed
+        self.deviations[record["deviation"]] += 1
 
     def __len__(self) -> int:
         return len(self._found)
@@ -241,8 +243,9 @@ class Screen:
     The failures whose texts are left out are not hidden: their ids stand in pytest's own short summary, and ``-vv`` prints all texts.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, complaints: list[str]) -> None:
         self._tally = tally
+        self._complaints = complaints
         self._left_out = LeftOut()
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -258,16 +261,19 @@ class Screen:
             yield
         finally:
             self._left_out.give_back(terminalreporter)
-        if len(self._tally) and config.get_verbosity() >= 0 and not getattr(config.option, "no_summary", False):
-            self._print(terminalreporter, number)
+        quiet = config.get_verbosity() < 0 or getattr(config.option, "no_summary", False)
+        if self._complaints or (len(self._tally) and not quiet):
+            self._print(terminalreporter, number, quiet)
 
-    def _print(self, reporter: pytest.TerminalReporter, failed: int) -> None:
+    def _print(self, reporter: pytest.TerminalReporter, failed: int, quiet: bool) -> None:
         title = f"conformance: {failed:,} of {len(self._tally):,} cases fail" if failed else f"conformance: {len(self._tally):,} cases"
-        reporter.section(title, "=", **(_BAD if failed else _GOOD))
-        for line in screen(self._tally, reporter.config.get_terminal_writer().fullwidth):
+        reporter.section(title, "=", **(_BAD if failed or self._complaints else _GOOD))
+        for line in () if quiet or not len(self._tally) else screen(self._tally, reporter.config.get_terminal_writer().fullwidth):
             for text, markup in line:
                 reporter.write(text, **markup)
             reporter.line("")
+        for complaint in self._complaints:
+            reporter.write_line(complaint, red=True)
 
 
 class LeftOut:
