@@ -58,7 +58,7 @@ _ROUNDS = 4
 _BEAM = 12
 """Conjunctions kept from one length to the next where no exact rule exists."""
 
-_NATURAL = {("==", 0), ("==", 1), (">=", 1), (">=", 2), ("<=", -1), ("<=", 0), (">=", 0), ("!=", 0)}
+_NATURAL = {("==", 0), (">=", 1), (">=", 2), ("<=", -1), ("<=", 0), (">=", 0), ("!=", 0)}
 """Comparisons that a definition would make; others may be coincidence."""
 
 _REMOTE = {
@@ -98,8 +98,10 @@ class Literal:
     def plainness(self) -> float:
         """Among statements of one length the plain ones are preferred: fields over derived facts, equality over thresholds."""
         natural = (self.operator, self.value) in _NATURAL or isinstance(self.value, str | bool) or self.value is None
+        derived = self.fact in _REMOTE
+        comparison = 0.0 if natural else 0.5 if derived or self.operator != "==" else 0.2
         single = 0.4 if self.scope in ("first_axis", "last_axis") else 0.0
-        return (0.0 if natural else 0.5) + single + _REMOTE.get(self.fact, 0.0)
+        return comparison + single + _REMOTE.get(self.fact, 0.0)
 
     def __str__(self) -> str:
         return _PHRASES[self.scope == "where"](self)
