@@ -70,6 +70,12 @@ _REMOTE = {
 }  # fmt: skip
 """How far a fact is from the fields that a user thinks in."""
 
+_PARITY = ("size", "kernel", "effective_kernel", "kernel_minus_stride", "total_padding", "output")
+"""Facts whose parity means something: halves of them are taken."""
+
+_COUNTS = ("channels", "filters", "groups")
+"""Facts whose names are plurals."""
+
 _GAPS_MEAN_REFUSED = ("output", "total_padding")
 """Facts without a value where an error is due, for which there is a fact of its own."""
 
@@ -98,6 +104,7 @@ class Literal:
     def plainness(self) -> float:
         """Among statements of one length the plain ones are preferred: fields over derived facts, equality over thresholds."""
         natural = (self.operator, self.value) in _NATURAL or isinstance(self.value, str | bool) or self.value is None
+        natural = natural and not (self.operator in ("even", "odd") and self.fact not in _PARITY)
         derived = self.fact in _REMOTE
         comparison = 0.0 if natural else 0.5 if derived or self.operator != "==" else 0.2
         single = 0.4 if self.scope in ("first_axis", "last_axis") else 0.0
@@ -712,7 +719,7 @@ def _axis_phrase(literal: Literal) -> str:
 def _number_phrase(name: str, literal: Literal) -> str:
     operator, value = literal.operator, literal.value
     if operator in ("even", "odd"):
-        return f"an {operator} {name}"
+        return f"an {operator} {f'number of {name}' if name in _COUNTS else name}"
     if operator in ("none", "given"):
         if name == "output_padding":
             return "output_padding left to Keras" if operator == "none" else "output_padding given"

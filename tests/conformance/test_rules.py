@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance import deviations, grids
-from conformance.cases import parse
+from conformance.cases import Case, parse
 from conformance.rules import LONGEST, SCOPES, Findings, Literal, Mask, Rule, Table, describe, find
 
 
@@ -20,7 +20,7 @@ def table(grid: str = "smoke") -> Table:
 
 
 @lru_cache(maxsize=2)
-def keys(grid: str = "smoke") -> tuple[tuple[grids.Case, str, str], ...]:
+def keys(grid: str = "smoke") -> tuple[tuple[Case, str, str], ...]:
     return tuple((case, "eager", "forward") for case in grids.grid(grid))
 
 
@@ -174,7 +174,7 @@ def test_a_rule_of_a_known_bug() -> None:
     assert rule.statement == "Conv2DTranspose where an axis has an odd total padding"
 
 
-def _odd_crop(case: grids.Case) -> bool:
+def _odd_crop(case: Case) -> bool:
     for n, k, s, d, p in zip(
         case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding or (None, None), strict=True
     ):
