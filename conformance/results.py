@@ -245,11 +245,11 @@ def _environment(record: Record, path: Path) -> Record:
         raise ResultsError(f"{path} is not a results file: its environment has no schema version")
     if schema != SCHEMA:
         raise ResultsError(f"{path} has schema version {schema}, and this convformance reads {SCHEMA}: use the version that wrote it")
-    cleaned: Record = {plain(key): _scalar(value) for key, value in record.items() if key not in _NESTED}
+    cleaned: Record = {_line(key, 100): _scalar(value) for key, value in record.items() if key not in _NESTED}
     for key in _NESTED & record.keys():
         value = record[key]
         if isinstance(value, dict):
-            cleaned[key] = {plain(name): _scalar(each) for name, each in value.items()}
+            cleaned[key] = {_line(name, 100): _scalar(each) for name, each in value.items()}
         elif isinstance(value, list):
             cleaned[key] = [_scalar(each) for each in value]
     for key, kind in (("versions", dict), ("flags", dict), ("modes", list)):
@@ -261,10 +261,15 @@ def _environment(record: Record, path: Path) -> Record:
 _NESTED = {"versions", "flags", "modes"}
 
 
+def _line(text: str, most: int) -> str:
+    """Printable text of one line, so that no field can pass for several."""
+    return plain(text).replace("\n", " ")[:most]
+
+
 def _scalar(value: Any) -> str | int | float | bool | None:
     """A value to be shown and compared: numbers, truth values, None, and short text for all else."""
     if isinstance(value, str):
-        return plain(value)[:1000]
+        return _line(value, 1000)
     if isinstance(value, bool | float) or value is None:
         return value
     if isinstance(value, int):
@@ -290,16 +295,16 @@ def _entry(record: Record) -> Entry:
     at, characteristics = record.get("at"), record.get("characteristics")
     return Entry(
         case=case,
-        mode=plain(record["mode"])[:40],
-        claim=plain(claim)[:40] if isinstance(claim, str) else "forward",
+        mode=_line(record["mode"], 40),
+        claim=_line(claim, 40) if isinstance(claim, str) else "forward",
         outcome=outcome,
-        deviation=plain(deviation)[:100] if isinstance(deviation, str) else None,
+        deviation=_line(deviation, 100) if isinstance(deviation, str) else None,
         error_in_bounds=_number(record.get("error_in_bounds")),
         seconds=_number(record.get("seconds")) or 0.0,
         message=plain(message)[:20_000] if isinstance(message, str) else "",
         at=tuple(at) if isinstance(at, list) and at and all(type(i) is int and 0 <= i < 1 << 31 for i in at) else None,
         characteristics=(
-            {plain(name)[:100]: _scalar(value) for name, value in characteristics.items()} if isinstance(characteristics, dict) else {}
+            {_line(name, 100): _scalar(value) for name, value in characteristics.items()} if isinstance(characteristics, dict) else {}
         ),
     )
 

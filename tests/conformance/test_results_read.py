@@ -179,4 +179,5 @@ def test_no_file_makes_the_reader_stumble(tmp_path_factory: pytest.TempPathFacto
     for key, entry in run.entries.items():
         assert entry.key == key
         # what is handed on can be printed, and written as UTF-8
+        assert not any("\n" in text for text in (entry.mode, entry.claim, entry.deviation or "", *entry.characteristics))
         "".join([entry.message, entry.mode, entry.claim, str(entry.characteristics), str(run.environment)]).encode("utf-8")
