@@ -128,6 +128,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    if not _asks_for_the_gate(config):
+        return []
     plan = config.stash[PLAN]
     if plan.subject == KERAS:
         keras = installed("keras", "keras-nightly")
