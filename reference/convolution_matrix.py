@@ -187,7 +187,7 @@ def tap_table(axis: Axis) -> Array:
     """
     i, j = np.ogrid[: axis.small, : axis.big]
     t, rest = np.divmod(j - i * axis.stride + axis.before, axis.dilation)
-    return np.where((rest == 0) & (0 <= t) & (t < axis.kernel), t, axis.kernel)
+    return np.where((rest == 0) & (t >= 0) & (t < axis.kernel), t, axis.kernel)
 
 
 def _dense(axes: Sequence[Axis], kernel: Array) -> Array:
@@ -198,7 +198,7 @@ def _dense(axes: Sequence[Axis], kernel: Array) -> Array:
     # the table of axis a varies along dimensions a (its i) and rank + a (its j)
     others = [tuple(b for b in range(2 * rank) if b not in (a, rank + a)) for a in range(rank)]
     t = tuple(np.expand_dims(tap_table(axis), other) for axis, other in zip(axes, others, strict=True))
-    c = with_absent_tap[t]  # (*i, *j, c, f)
+    c: Array = with_absent_tap[t]  # (*i, *j, c, f)
     c = np.moveaxis(c, -1, rank)  # (*i, f, *j, c)
     rows = kernel.shape[-1] * int(np.prod([axis.small for axis in axes]))
     columns = kernel.shape[-2] * int(np.prod([axis.big for axis in axes]))

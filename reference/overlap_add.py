@@ -43,11 +43,10 @@ def conv_transpose(
         data_format=data_format,
         rank=rank,
     )
-    y = stamp(a.x, a.kernel, a.strides, a.dilation_rate)
+    full = stamp(a.x, a.kernel, a.strides, a.dilation_rate)
     each = zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
-    for axis, (n, k, s, d, p) in enumerate(each, start=1):
-        y = _crop(y, axis, *transposed_crop(n, k, s, d, padding, p))
-    return a.finish(y)
+    crops = [transposed_crop(n, k, s, d, padding, p) for n, k, s, d, p in each]
+    return a.finish(crop(full, crops))
 
 
 def conv(
@@ -78,7 +77,7 @@ def conv(
         rank=rank,
     )
     rank = len(a.size)
-    turned = np.flip(ungrouped(a.kernel, groups), range(rank)).swapaxes(-2, -1)  # (*kernel_size, filters, channels)
+    turned = np.flip(ungrouped(a.kernel, groups), tuple(range(rank))).swapaxes(-2, -1)  # (*kernel_size, filters, channels)
     y = stamp(a.x, turned, (1,) * rank, a.dilation_rate)
     for axis, (n, k, s, d) in enumerate(zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True), start=1):
         before, _ = convolution_padding(n, k, s, d, padding)
@@ -104,7 +103,10 @@ def stamp(x: Array, kernel: Array, strides: Sequence[int], dilation_rate: Sequen
     return y
 
 
-def _crop(y: Array, axis: int, before: int, after: int) -> Array:
-    """``y`` along one axis without ``before`` elements in front and ``after`` behind; a negative ``after`` appends zeros."""
-    y = y.take(range(before, y.shape[axis] - max(after, 0)), axis)
-    return np.pad(y, [(0, max(-after, 0)) if a == axis else (0, 0) for a in range(y.ndim)])
+def crop(full: Array, crops: Sequence[tuple[int, int]]) -> Array:
+    """``y[j] = full[front + j]``: so much cut in front and behind, an axis; a negative number behind appends zeros."""
+    lengths = [n - front - back for n, (front, back) in zip(full.shape[1:-1], crops, strict=True)]
+    y = np.zeros((full.shape[0], *lengths, full.shape[-1]), full.dtype)
+    kept = full[:, *(slice(front, front + length) for (front, _), length in zip(crops, lengths, strict=True))]
+    y[:, *(slice(n) for n in kept.shape[1:-1])] = kept
+    return y

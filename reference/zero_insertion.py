@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from reference.arguments import Array, IntOrInts, check_convolution, check_transposed
 from reference.convolution_matrix import ungrouped
-from reference.geometry import convolution_padding, convolution_size, effective_kernel, transposed_crop
+from reference.geometry import convolution_padding, effective_kernel, transposed_crop
 
 
 def conv_transpose(
@@ -54,9 +54,9 @@ def conv_transpose(
         front, back = transposed_crop(n, k, s, d, padding, p)
         pads.append((most - front, most - back))
     z = insert_zeros(a.x, a.strides)
-    z = np.pad(z, [(0, 0), *pads, (0, 0)])
+    z = surround(z, pads)
     rank = len(a.size)
-    turned = np.flip(a.kernel, range(rank)).swapaxes(-2, -1)  # (*kernel_size, channels, filters)
+    turned = np.flip(a.kernel, tuple(range(rank))).swapaxes(-2, -1)  # (*kernel_size, channels, filters)
     return a.finish(direct(z, turned, (1,) * rank, a.dilation_rate))
 
 
@@ -89,7 +89,7 @@ def conv(
     )
     each = zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     pads = [convolution_padding(n, k, s, d, padding) for n, k, s, d in each]
-    z = np.pad(a.x, [(0, 0), *pads, (0, 0)])
+    z = surround(a.x, pads)
     return a.finish(direct(z, ungrouped(a.kernel, groups), a.strides, a.dilation_rate))
 
 
@@ -101,6 +101,17 @@ def insert_zeros(x: Array, strides: Sequence[int]) -> Array:
     longer = [(n - 1) * s + 1 for n, s in zip(x.shape[1:-1], strides, strict=True)]
     z = np.zeros((x.shape[0], *longer, x.shape[-1]), x.dtype)
     z[:, *(slice(None, None, s) for s in strides)] = x
+    return z
+
+
+def surround(x: Array, pads: Sequence[tuple[int, int]]) -> Array:
+    """``z[front + j] = x[j]``, zeros before and behind, as many as ``pads`` has for each spatial axis.
+
+    Not `numpy.pad`: among Python integers of any size it puts zeros of a type that overflows.
+    """
+    longer = [front + n + back for n, (front, back) in zip(x.shape[1:-1], pads, strict=True)]
+    z = np.zeros((x.shape[0], *longer, x.shape[-1]), x.dtype)
+    z[:, *(slice(front, front + n) for n, (front, _) in zip(x.shape[1:-1], pads, strict=True))] = x
     return z
 
 
