@@ -82,7 +82,9 @@ def test_kronecker_form_refuses() -> None:
         conv_transpose(x, np.ones(BACK))
     with pytest.raises(ValueError, match=r"^the Kronecker form needs a kernel without dilation, got dilation_rate \(1, 2\)$"):
         conv_transpose(x, np.ones(BACK), strides=(3, 2), dilation_rate=(1, 2))
-    with pytest.raises(ValueError, match=r"^the Kronecker form makes an output of \(12, 10\), but output_padding \(1, 0\) asks for \(13, 10\)$"):
+    with pytest.raises(
+        ValueError, match=r"^the Kronecker form makes an output of \(12, 10\), but output_padding \(1, 0\) asks for \(13, 10\)$"
+    ):
         conv_transpose(x, np.ones(BACK), strides=(3, 2), output_padding=(1, 0))
     with pytest.raises(ValueError, match=r"^strides must be an integer >= 1 or 2 of them, got 0$"):
         conv_transpose(x, np.ones(BACK), strides=0)
@@ -91,12 +93,12 @@ def test_kronecker_form_refuses() -> None:
 def test_matrix_checks_its_arguments_too() -> None:
     from reference.convolution_matrix import matrix, transposed_matrix
 
-    with pytest.raises(ValueError, match="^a valid window of 3 elements is larger than its input of 2$"):
+    with pytest.raises(ValueError, match=r"^a valid window of 3 elements is larger than its input of 2$"):
         matrix(np.ones((3, 1, 1)), (2,))
     with pytest.raises(ValueError, match=r"^the input must have 3 axes \(batch, 1 spatial, channels\), got shape \(1, 2, 2, 1\)$"):
         matrix(np.ones((3, 1, 1)), (2, 2))
-    with pytest.raises(ValueError, match="^output_padding must be less than strides"):
+    with pytest.raises(ValueError, match=r"^output_padding must be less than strides"):
         transposed_matrix(np.ones((3, 1, 1)), (2,), output_padding=1)
     for make in (matrix, transposed_matrix):
-        with pytest.raises(ValueError, match="^the kernel must have at least 3 axes"):
+        with pytest.raises(ValueError, match=r"^the kernel must have at least 3 axes"):
             make(np.ones(3), (2,))

@@ -168,11 +168,7 @@ def test_transposed_by_counting() -> None:
 
 def joined(axis: Axis) -> set[tuple[int, int, int]]:
     """The triples (tap, small, big) that `Axis.taps` lists as slices."""
-    return {
-        (t.tap, small, big)
-        for t in axis.taps()
-        for small, big in zip(range(axis.small)[t.small], range(axis.big)[t.big], strict=True)
-    }
+    return {(t.tap, small, big) for t in axis.taps() for small, big in zip(range(axis.small)[t.small], range(axis.big)[t.big], strict=True)}
 
 
 def test_taps_by_trying_every_triple() -> None:
