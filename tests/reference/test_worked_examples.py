@@ -88,7 +88,7 @@ def test_four_steps_of_the_article() -> None:
 
 
 def test_sizes_of_the_write_ups() -> None:
-    """``(in - k + 2P) / S + 1`` and its like; ``(n - 1) s + k`` holds for a kernel no shorter than the stride, Keras extends a shorter one."""
+    """``(in - k + 2P) / S + 1`` and its like; ``(n - 1) s + k`` holds for a kernel no shorter than the stride, Keras extends others."""
     for n, k, s in product(range(1, 10), range(1, 6), range(1, 5)):
         assert geometry.convolution_size(n, k, s, 1, "same") == ceil(n / s)
         if n >= k:
