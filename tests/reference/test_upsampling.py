@@ -52,7 +52,7 @@ def test_bilinear_by_hand() -> None:
 
 
 def test_bicubic_by_hand() -> None:
-    """Half-way between two elements the cubic filter of Keys has -1/16, 9/16, 9/16, -1/16; a quarter off, -3/128, 29/128, 111/128, -9/128."""
+    """Half-way between two elements the cubic filter of Keys has -1, 9, 9, -1 sixteenths; a quarter off, -3, 29, 111, -9 of 128."""
     assert upsampling.weights(4, 2, "bicubic").tolist() == [
         [Fraction(v, 17) for v in (9, 9, -1, 0)],  # position 1/2: the element at -1 is absent, the rest has its share
         [Fraction(v, 17) for v in (0, -1, 9, 9)],
@@ -174,7 +174,7 @@ def test_max_pool_against_looking_at_every_window() -> None:
             before = max(last, 0) // 2 if padding == "same" else 0
             for b, i, w, c in np.ndindex(values.shape):
                 rows = [j for j in range(i * s - before, i * s - before + k) if 0 <= j < n]
-                best = max(rows, key=lambda j: (x[b, j, w, c], -j))  # noqa: B023  called at once
+                best = max(rows, key=lambda j: (x[b, j, w, c], -j))
                 assert (values[b, i, w, c], positions[b, i, w, c]) == (x[b, best, w, c], best * 5 + w)
             back = upsampling.max_unpool(values, positions, (n, 5))
             assert np.array_equal(back != 0, (back == x) & (back != 0))  # every value stands where it stood
@@ -202,19 +202,28 @@ def test_unpooling_undoes_pooling_of_what_it_made() -> None:
 
 GIVEN = np.zeros((1, 2, 2, 1))
 REFUSALS = [
-    (lambda: upsampling.up_sample(np.zeros((2, 2))), "expected an input of (batch, *spatial, channels), every size positive, got shape (2, 2)"),
+    (
+        lambda: upsampling.up_sample(np.zeros((2, 2))),
+        "expected an input of (batch, *spatial, channels), every size positive, got shape (2, 2)",
+    ),
     (lambda: upsampling.up_sample(GIVEN, 0), "size must be an integer >= 1 or 2 of them, got 0"),
     (lambda: upsampling.up_sample(GIVEN, (2, 2, 2)), "size must be an integer >= 1 or 2 of them, got (2, 2, 2)"),
-    (lambda: upsampling.up_sample(GIVEN, 2, "cubic"), "interpolation must be one of nearest, bilinear, bicubic, lanczos3, lanczos5, got 'cubic'"),
+    (
+        lambda: upsampling.up_sample(GIVEN, 2, "cubic"),
+        "interpolation must be one of nearest, bilinear, bicubic, lanczos3, lanczos5, got 'cubic'",
+    ),
     (lambda: upsampling.up_sample(GIVEN, data_format="NHWC"), "data_format must be one of channels_last, channels_first, got 'NHWC'"),
     (lambda: upsampling.resize(GIVEN, (2, 2), border="zero"), "border must be one of absent, repeated, got 'zero'"),
     (lambda: upsampling.bed_of_nails(GIVEN, (1, 0)), "size must be an integer >= 1 or 2 of them, got (1, 0)"),
     (lambda: upsampling.max_pool(GIVEN, 3), "a valid window of 3 elements is larger than its input of 2"),
     (lambda: upsampling.max_pool(GIVEN, 2, padding="full"), "padding must be one of valid, same, got 'full'"),
     (lambda: upsampling.max_pool(GIVEN, True), "pool_size must be an integer >= 1 or 2 of them, got True"),
-    (lambda: upsampling.max_unpool(GIVEN, GIVEN[:, :1], (4, 4)), "values and positions must have one shape, got (1, 2, 2, 1) and (1, 1, 2, 1)"),
+    (
+        lambda: upsampling.max_unpool(GIVEN, GIVEN[:, :1], (4, 4)),
+        "values and positions must have one shape, got (1, 2, 2, 1) and (1, 1, 2, 1)",
+    ),
     (lambda: upsampling.max_unpool(GIVEN, GIVEN.astype(int) + 16, (4, 4)), "every position must be one of the 16 elements of (4, 4)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("call", "message"), REFUSALS)
