@@ -6,11 +6,14 @@ are unlike in kernel, stride and input size: an implementation that takes one ax
 
 Families, for each layer and padding:
 
-- **strided**: kernel x stride (x output_padding), no dilation;
-- **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation);
+- **strided**: kernel x stride (x output_padding), no dilation, every input size;
+- **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation), every input size;
+- **grouped**: the same pairs of windows with groups, where the layer has them, each at one input size;
 - **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time, and strides together with
   dilation, on one axis and across the two.
+
+- **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
 What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as
 the rows of a covering array: every pair of values of any two of these occurs.
@@ -25,7 +28,7 @@ from functools import lru_cache
 from itertools import cycle, product
 from typing import Any, NamedTuple
 
-from conformance.cases import DATA, DATA_FORMATS, PADDINGS, Case
+from conformance.cases import DATA, DATA_FORMATS, LAYERS, PADDINGS, Case, parse
 from conformance.covering import pairwise
 from reference.geometry import effective_kernel
 
@@ -48,16 +51,30 @@ BOUNDS = {
 """The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
 larger than their input."""
 
-CONVOLUTION_FACTORS: dict[str, Sequence[Any]] = {
+FACTORS: dict[str, Sequence[Any]] = {
     "channels": (1, 2, 3, 8),  # in each group
     "filters": (1, 2, 3, 8),  # in each group
-    "groups": (1, 2, 3),
+    "groups": (1,),
     "batch": (1, 2, 3),
     "use_bias": (True, False),
     "data_format": DATA_FORMATS,
     "data": DATA,
 }
-TRANSPOSED_FACTORS = {name: values for name, values in CONVOLUTION_FACTORS.items() if name != "groups"}
+"""What is spread over the cases. Groups come on top in a family of their own: frameworks run grouped convolutions by other code, and
+so all axis configurations must be run without."""
+GROUPS = (2, 3)
+
+
+@lru_cache(maxsize=2)
+def rows(grouped: bool) -> list[dict[str, Any]]:
+    """The covering array over `FACTORS`, with groups or without."""
+    return pairwise({**FACTORS, "groups": GROUPS} if grouped else FACTORS)
+
+
+REGRESSIONS = (
+    "conv2d-valid-in3x6x3x1-k2x3-f3-s1x2-nobias-wide_input",  # oneDNN's brgemm, one column of output
+    "conv2d_transpose-same-in1x7x2x1-k2x3-f2-s2x3-op0x2",  # XLA's algebraic simplifier
+)
 
 
 class Window(NamedTuple):
@@ -89,11 +106,19 @@ def grid(name: str) -> tuple[Case, ...]:
 def within(bounds: Bounds) -> tuple[Case, ...]:
     """Every axis configuration within the bounds, in the families that the module describes; no case twice."""
     cases: dict[Case, None] = {}
-    for padding in PADDINGS:
-        cases.update(dict.fromkeys(_cases("conv2d", padding, bounds, CONVOLUTION_FACTORS, (False,))))
-    for padding in PADDINGS:
-        cases.update(dict.fromkeys(_cases("conv2d_transpose", padding, bounds, TRANSPOSED_FACTORS, (False, True))))
+    for layer, padding in product(("conv2d", "conv2d_transpose"), PADDINGS):
+        cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
+    cases.update(dict.fromkeys(case for case in map(parse, REGRESSIONS) if _holds(bounds, case)))
     return tuple(cases)
+
+
+def _holds(bounds: Bounds, case: Case) -> bool:
+    return (
+        max(case.kernel_size) <= bounds.kernel
+        and max(case.strides) <= bounds.stride
+        and max(case.dilation_rate) <= bounds.dilation
+        and max(case.size) <= bounds.size
+    )
 
 
 def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], list[Window]]:
@@ -108,42 +133,40 @@ def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], li
     return strided, dilated
 
 
-def _cases(
-    layer: str,
-    padding: str,
-    bounds: Bounds,
-    factors: dict[str, Sequence[Any]],
-    output_paddings: Sequence[bool],
-) -> Iterator[Case]:
+def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
     """The cases of one layer and padding. Every pair of windows, so every layer to be built, has one row of the factors."""
-    rows = cycle(pairwise(factors))
+    transposed = LAYERS[layer].transposed
+    plain_rows, grouped_rows = cycle(rows(grouped=False)), cycle(rows(grouped=True))
     sizes = _up_to(bounds.size)
-    for with_output_padding in output_paddings:
+
+    def fits(window: Window, size: int) -> bool:
+        return padding == "same" or transposed or size >= effective_kernel(window.kernel, window.dilation)
+
+    for with_output_padding in (False, True) if transposed else (False,):
         strided, dilated = windows(bounds, with_output_padding)
-
-        def fits(window: Window, size: int) -> bool:
-            return padding == "same" or layer != "conv2d" or size >= effective_kernel(window.kernel, window.dilation)
-
         # a window that fits into none of the sizes is seen as an error beside one that always fits, which is also the partner
         # of those it would have been paired with
         plain = Window(1, 1, 1, 0 if with_output_padding else None)
         lost = [window for window in dilated if not any(fits(window, size) for size in sizes)]
         for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
             height, width = (plain if window in lost else window for window in pair)
-            row = next(rows)
-            for both in unlike_sizes(Pair(height, width), sizes, fits):
-                yield _case(layer, padding, Pair(height, width), both, row)
+            found = list(unlike_sizes(Pair(height, width), sizes, fits))
+            row = next(plain_rows)
+            for size in found:
+                yield _case(layer, padding, Pair(height, width), size, row)
+            if not transposed:
+                yield _case(layer, padding, Pair(height, width), found[len(sizes) // 2 % len(found)], next(grouped_rows))
         for window in lost:
             for pair in (Pair(window, plain), Pair(plain, window)):
-                row = next(rows)
-                for size in sizes:
-                    yield _case(layer, padding, pair, (size, size % bounds.size + 1), row)
+                row = next(plain_rows)
+                for extent in sizes:
+                    yield _case(layer, padding, pair, (extent, extent % bounds.size + 1), row)
         for window in dict.fromkeys((*strided, *dilated)):
-            row = next(rows)
-            fitting = [size for size in sizes if fits(window, size)]
+            row = next(plain_rows)
+            fitting = [extent for extent in sizes if fits(window, extent)]
             if len(fitting) > 1:
                 yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
-        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(rows))
+        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(plain_rows))
 
 
 def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
@@ -161,18 +184,18 @@ def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
 
 
 def unlike_sizes(pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]) -> Iterator[tuple[int, int]]:
-    """Every size once at least as height and as width, the other side unlike it wherever another would fit.
+    """Every size once at least as height and as width; one list is turned against the other so that the fewest pairs are alike.
 
     Where a window does not fit, the other one does: an error then has one cause. Both must fit somewhere.
     """
     heights = [size for size in sizes if fits(pair.height, size)]
     widths = [size for size in sizes if fits(pair.width, size)]
-    for step in range(max(len(heights), len(widths))):
-        height = heights[step % len(heights)]
-        width = widths[(step + len(widths) // 2) % len(widths)]
-        if width == height and len(widths) > 1:
-            width = widths[(step + len(widths) // 2 + 1) % len(widths)]
-        yield height, width
+    steps = range(max(len(heights), len(widths)))
+
+    def turned(by: int) -> list[tuple[int, int]]:
+        return [(heights[step % len(heights)], widths[(step + by) % len(widths)]) for step in steps]
+
+    yield from min(map(turned, range(len(widths))), key=lambda both: sum(height == width for height, width in both))
     yield from ((size, widths[-1]) for size in sizes if size not in heights)
     yield from ((heights[-1], size) for size in sizes if size not in widths)
 
@@ -189,7 +212,7 @@ def _strides_with_dilation(layer: str, padding: str, bounds: Bounds, with_output
 
 def _case(layer: str, padding: str, pair: Pair, size: tuple[int, int], row: dict[str, Any]) -> Case:
     height, width = pair
-    groups = row.get("groups", 1)
+    groups = row["groups"]
     return Case(
         layer=layer,
         padding=padding,

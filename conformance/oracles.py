@@ -37,6 +37,7 @@ def exact(case: Case, expected: Array, observed: Observed) -> Verdict:
         Outcome.WRONG_VALUE,
         f"{np.count_nonzero(wrong)} of {wrong.size} elements differ, first at {list(first)}:"
         f" expected {expected[first]:g}, got {observed.values[first]:g}\n{picture(case, wrong)}",
+        at=first,
     )
 
 

@@ -31,9 +31,11 @@ class Outcome(StrEnum):
 class Verdict:
     """An outcome, and for people why: ``message`` is empty for a case that conforms.
 
-    ``error_in_bounds`` is the largest error in units of the proven bound; None where equality was asked for.
+    ``at`` is the first element that differs, if elements were compared. ``error_in_bounds`` is the largest error in units of the proven
+    bound; None where equality was asked for.
     """
 
     outcome: Outcome
     message: str = ""
+    at: tuple[int, ...] | None = None
     error_in_bounds: float | None = None

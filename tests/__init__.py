@@ -1,0 +1,1 @@
+"""Is the project itself right? Mirrors the packages it tests."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -40,6 +41,7 @@ class KerasLayers:
             "flags": {
                 "floatx": keras.config.floatx(),
                 "image_data_format": keras.config.image_data_format(),
+                "avx512": _avx512(),
                 **framework["flags"],
             },
         }
@@ -72,6 +74,16 @@ def _numpy(y: Any) -> Any:
     if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
         y = keras.ops.cast(y, "float32")
     return np.asarray(keras.ops.convert_to_numpy(y))
+
+
+def _avx512() -> bool:
+    """Whether oneDNN uses AVX-512 here: the processor has it, and oneDNN's own variable does not forbid it."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return " avx512f " in flags and (allowed in ("", "DEFAULT", "ALL") or allowed.startswith(("AVX512", "AVX10")))
 
 
 def _tensorflow() -> dict[str, Any]:
@@ -107,7 +119,7 @@ def _torch() -> dict[str, Any]:
 
     return {
         "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "versions": {"torch": torch.__version__},
+        "versions": {"torch": str(torch.__version__)},
         "flags": {"onednn": bool(torch.backends.mkldnn.enabled), "threads": torch.get_num_threads()},
     }
 

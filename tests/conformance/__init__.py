@@ -1,1 +1,1 @@
-"""The parts of the gate."""
+"""Tests of the conformance package."""

@@ -15,8 +15,8 @@ from conformance.__main__ import main
 from conformance.cases import parse
 from conformance.commands import CommandError
 from conformance.contract import error_due, output_shape
-from conformance.grids import grid
 from reference import definition
+from tests.reference.geometries import of_layer
 from tests.reference.test_worked_examples import KERNEL, C
 
 VALID = "conv2d-valid-in1x4x4x1-k3x3-f1-s1x1"
@@ -95,13 +95,13 @@ def test_text_fits_one_screen_and_says_what_it_leaves_out() -> None:
 @pytest.mark.parametrize("transposed", [False, True])
 def test_arithmetic_of_the_element_is_the_definition_over_the_grid(transposed: bool) -> None:
     """For every case of the smoke grid: the products listed add up to the element, the result is the loop's, C and the edges fit."""
-    explained = 0
-    for case in grid("smoke"):
-        if case.transposed != transposed or error_due(case):
-            continue
+    explained, empty = 0, 0
+    cases = [case for case in of_layer("smoke", transposed) if error_due(case) is None]
+    for case in cases:
         if 0 in output_shape(case):
             with pytest.raises(CommandError, match=f"^{case} has no result to explain: its output is of size "):
                 explain.explain(str(case))
+            empty += 1
             continue
         e = explain.explain(str(case))
         assert sum(e.kernel[t] * e.x[i] for t, i in e.terms()) == e.y[e.element], str(case)
@@ -121,10 +121,8 @@ def test_arithmetic_of_the_element_is_the_definition_over_the_grid(transposed: b
         assert np.array_equal(c @ e.x.ravel(), e.y.ravel()), str(case)
         assert explain.text(e)
         explained += 1
-    assert explained == EXPLAINED[transposed]
-
-
-EXPLAINED = {False: 137, True: 370}
+    assert explained + empty == len(cases)
+    assert explained > empty
 
 
 def test_picture_of_the_write_ups_convolution_has_its_matrix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""The reference against itself: unlike derivations, laws, and numbers worked by hand."""
+"""Tests of the reference package."""

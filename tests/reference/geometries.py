@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from conformance.cases import Case
 from conformance.contract import error_due
 from conformance.grids import grid
 from reference.arguments import Array
@@ -45,17 +46,35 @@ def integers(rng: np.random.Generator, shape: tuple[int, ...], largest: int = 9)
 
 @cache
 def geometries(name: str, transposed: bool) -> tuple[Geometry, ...]:
-    """Every geometry of the named grid that the reference defines or refuses for its window.
+    """Every geometry of Conv2D, or of Conv2DTranspose, in the named grid that the reference defines or refuses for its window.
 
     Strides together with dilation, which Keras alone refuses, are among them: they have a meaning.
     """
     found: dict[Geometry, None] = {}
-    for case in grid(name):
-        if case.transposed == transposed:
-            due = error_due(case)
-            error = due if due is not None and due.startswith("a valid window") else None
-            geometry = Geometry(
-                transposed, case.padding, case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding, error
-            )
-            found[geometry] = None
+    for case in of_layer(name, transposed):
+        due = error_due(case)
+        error = due if due is not None and due.startswith("a valid window") else None
+        geometry = Geometry(
+            transposed, case.padding, case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding, error
+        )
+        found[geometry] = None
     return tuple(found)
+
+
+def of_layer(name: str, transposed: bool) -> list[Case]:
+    """The cases of the named grid that are the plain layer of two axes."""
+    layer = "conv2d_transpose" if transposed else "conv2d"
+    return [case for case in grid(name) if case.layer == layer]
+
+
+@cache
+def counts(name: str, transposed: bool) -> tuple[int, int]:
+    """How many geometries have a result, and how many are refused: counted from the cases, by looking for a window larger than its input."""
+    seen = {
+        (c.padding, c.size, c.kernel_size, c.strides, c.dilation_rate, c.output_padding): c.padding == "valid"
+        and not transposed
+        and any(n <= (k - 1) * d for n, k, d in zip(c.size, c.kernel_size, c.dilation_rate, strict=True))
+        for c in of_layer(name, transposed)
+    }
+    refused = sum(seen.values())
+    return len(seen) - refused, refused

@@ -19,7 +19,7 @@ import pytest
 from reference import convolution_matrix, definition, kronecker, overlap_add, taps, zero_insertion
 from reference.arguments import Array
 from reference.geometry import convolution_axis, convolution_size, transposed_axis
-from tests.reference.geometries import Geometry, geometries, integers
+from tests.reference.geometries import Geometry, counts, geometries, integers
 
 Form = Callable[..., Array]
 
@@ -39,13 +39,6 @@ TRANSPOSED: dict[str, Form] = {
     "overlap-add": overlap_add.conv_transpose,
     "zero insertion": zero_insertion.conv_transpose,
 }
-# (grid, transposed): geometries with a result, geometries that are refused
-COUNTS = {
-    ("smoke", False): (153, 36),
-    ("smoke", True): (410, 0),
-    ("standard", False): (697, 194),
-    ("standard", True): (2076, 0),
-}
 
 
 def result(form: Form, geometry: Geometry, x: Array, kernel: Array) -> Array | str:
@@ -62,10 +55,11 @@ def equal(one: Array | str, other: Array | str) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and np.array_equal(one, other)
 
 
-@pytest.mark.parametrize(("grid", "transposed"), COUNTS)
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("grid", ["smoke", "standard"])
 def test_all_forms_agree_pairwise_over_the_grid(grid: str, transposed: bool, agreed: Callable[[str], None]) -> None:
     forms = TRANSPOSED if transposed else CONV
-    given, refused = COUNTS[grid, transposed]
+    given, refused = counts(grid, transposed)
     agreements: Counter[tuple[str, str]] = Counter()
     kinds: Counter[bool] = Counter()
     wrong = []
@@ -104,11 +98,9 @@ def test_kronecker_form_agrees_where_it_exists_and_declines_where_not(agreed: Ca
             assert isinstance(got, str)
             assert got.startswith("the Kronecker form"), geometry
             declines += 1
-    assert (equals, declines) == (KRONECKER, 2076 - KRONECKER)
+    assert equals + declines == sum(counts("standard", transposed=True))
+    assert min(equals, declines) > 0
     agreed(f"conv_transpose, standard grid: {equals} geometries equal to the Kronecker form, which declines the other {declines}")
-
-
-KRONECKER = 76
 
 
 def test_kronecker_form_is_the_kronecker_product() -> None:
@@ -186,7 +178,7 @@ def test_loop_is_exact_in_integers_of_any_size_and_in_fractions(make: Callable[[
                 assert got.dtype == object
                 assert np.array_equal(got, expected), (name, geometry)
             compared += 1
-    assert compared == COUNTS["smoke", False][0] + COUNTS["smoke", True][0]
+    assert compared == counts("smoke", transposed=False)[0] + counts("smoke", transposed=True)[0]
     agreed(f"{type(scale).__name__}: {compared} geometries of the smoke grid exact in the loop and in all forms of NumPy objects")
 
 
@@ -238,11 +230,9 @@ def test_transposed_convolution_is_the_adjoint_of_the_convolution_that_leads_bac
         assert back.shape == x.shape, geometry
         assert np.sum(back * x) == np.sum(big * y), geometry
         held += 1
-    assert (held, without) == ADJOINTS
+    assert held + without == sum(counts("standard", transposed=True))
+    assert min(held, without) > 0
     agreed(f"adjoint identity: {held} transposed geometries of the standard grid; to the other {without} no convolution leads back")
-
-
-ADJOINTS = (1826, 250)
 
 
 def test_every_convolution_of_one_axis_has_its_adjoint(agreed: Callable[[str], None]) -> None:
@@ -291,7 +281,7 @@ def test_linear_in_the_input_and_in_the_kernel(transposed: bool, agreed: Callabl
         assert np.array_equal(form(2 * x - 3 * x_, w, **geometry.options()), 2 * y - 3 * form(x_, w, **geometry.options())), geometry
         assert np.array_equal(form(x, 2 * w - 3 * w_, **geometry.options()), 2 * y - 3 * form(x, w_, **geometry.options())), geometry
         held += 1
-    assert held == COUNTS["standard", transposed][0]
+    assert held == counts("standard", transposed)[0]
     agreed(f"linearity in input and kernel: {held} {'transposed ' * transposed}geometries of the standard grid")
 
 
@@ -299,6 +289,7 @@ def test_linear_in_the_input_and_in_the_kernel(transposed: bool, agreed: Callabl
 def test_moving_the_input_moves_the_output(transposed: bool, agreed: Callable[[str], None]) -> None:
     """What lies far from the border and moves by ``s`` moves a convolution's output by 1; by 1, a transposed one's by ``s``."""
     form = taps.conv_transpose if transposed else taps.conv
+    moved = 0
     windows = {(g.padding, g.kernel_size, g.strides, g.dilation_rate, g.output_padding): g for g in geometries("standard", transposed)}
     for geometry in windows.values():
         each = zip(geometry.kernel_size, geometry.strides, geometry.dilation_rate, strict=True)
@@ -310,13 +301,11 @@ def test_moving_the_input_moves_the_output(transposed: bool, agreed: Callable[[s
         assert np.count_nonzero(y)
         for axis, s in enumerate(geometry.strides, start=1):
             there, here = (1, s) if transposed else (s, 1)
-            moved = form(np.roll(x, there, axis), kernel, **geometry.options())
-            assert np.array_equal(moved, np.roll(y, here, axis)), (geometry, axis)
-    assert len(windows) == WINDOWS[transposed]
+            after = form(np.roll(x, there, axis), kernel, **geometry.options())
+            assert np.array_equal(after, np.roll(y, here, axis)), (geometry, axis)
+            moved += 1
+    assert moved == 2 * len(windows) > 0
     agreed(f"shift equivariance: {len(windows)} {'transposed ' * transposed}pairs of windows of the standard grid, along both axes")
-
-
-WINDOWS = {False: 178, True: 476}
 
 
 def test_what_joins_small_and_big_is_the_same_in_geometry_and_matrix() -> None:

@@ -1,0 +1,84 @@
+"""What can be said of a case: its fields, and what follows from them. Deviations and failure rules are stated over these."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from conformance.cases import Case
+from conformance.contract import axes, error_due, output_shape
+from reference.geometry import effective_kernel
+
+Facts = dict[str, Any]
+
+CASE_FACTS = (
+    "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
+    "output_padding_given", "filters_match_width", "empty", "refused", "mode", "claim",
+)  # fmt: skip
+AXIS_FACTS = (
+    "size",
+    "kernel",
+    "stride",
+    "dilation",
+    "effective_kernel",
+    "output_padding",
+    "kernel_minus_stride",
+    "size_mod_stride",
+    "windows_per_phase",
+    "output",
+)
+
+
+def case_facts(case: Case, mode: str, claim: str) -> Facts:
+    """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
+
+    ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
+    ``empty``: the defined result has no elements. ``refused``: an error is due; the other two are False then.
+    """
+    shape = output_shape(replace(case, data_format="channels_last")) if error_due(case) is None else None
+    return {
+        "layer": case.layer,
+        "padding": case.padding,
+        "batch": case.batch,
+        "channels": case.channels,
+        "filters": case.filters,
+        "groups": case.groups,
+        "dtype": case.dtype,
+        "data_format": case.data_format,
+        "use_bias": case.use_bias,
+        "data": case.data,
+        "output_padding_given": case.output_padding is not None,
+        "filters_match_width": shape is not None and shape[-2] == case.filters > 1,
+        "empty": shape is not None and 0 in shape,
+        "refused": shape is None,
+        "mode": mode,
+        "claim": claim,
+    }
+
+
+def axis_facts(case: Case) -> tuple[Facts, ...]:
+    """The facts `AXIS_FACTS` of every axis.
+
+    ``output_padding`` is None where Keras chooses it. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
+    an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
+    ``output`` is the size of the result, None where an error is due.
+    """
+    outputs: tuple[int | None, ...] = (None,) * case.rank
+    if error_due(case) is None:
+        outputs = tuple(axis.big if case.transposed else axis.small for axis in axes(case))
+    paddings = case.output_padding or (None,) * case.rank
+    return tuple(
+        {
+            "size": n,
+            "kernel": k,
+            "stride": s,
+            "dilation": d,
+            "effective_kernel": effective_kernel(k, d),
+            "output_padding": p,
+            "kernel_minus_stride": k - s,
+            "size_mod_stride": n % s,
+            "windows_per_phase": int((-(-n // d) - k + s) / s),
+            "output": output,
+        }
+        for n, k, s, d, p, output in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, outputs, strict=True)
+    )

@@ -1,0 +1,266 @@
+"""The pytest side of the gate: options, which cases become tests, and what the tests found on its way to the results file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import completeness, deviations, grids, subjects
+from conformance.cases import Case, CaseError, parse
+from conformance.claims import CLAIMS, Claim
+from conformance.gate import KERAS, Gate
+from conformance.outcomes import Outcome, Verdict
+from conformance.results import Record, Writer, case_record, installed
+from conformance.subjects import MODES
+
+RECORD = "convformance"
+ENVIRONMENT = "convformance-environment"
+"""Names under which a test's report carries a record, and the first of every process its environment."""
+
+FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}
+"""Packages that a backend may be installed as."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("convformance", "conformance of convolution layers")
+    group.addoption("--grid", choices=tuple(grids.BOUNDS), default="standard", help="which cases to run (default: %(default)s)")
+    group.addoption("--case", action="append", default=[], metavar="ID", help="run this case instead of a grid; may be repeated")
+    group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
+    group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
+    group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
+    group.addoption("--deviations", action="append", default=[], metavar="FILE.toml", help="known deviations beside the built-in ones")
+
+
+class Plan:
+    """What this run is to check, read from the options."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Raises: pytest.UsageError, one line, for an option that cannot be understood."""
+        try:
+            self.chosen = tuple(dict.fromkeys(parse(text) for text in config.getoption("--case")))
+            self.entries = deviations.load(Path(name) for name in config.getoption("--deviations"))
+        except (CaseError, deviations.DeviationsError) as error:
+            raise pytest.UsageError(str(error)) from None
+        self.modes = tuple(dict.fromkeys(config.getoption("--mode").split(",")))
+        for mode in self.modes:
+            if mode not in MODES:
+                raise pytest.UsageError(f"unknown mode {mode!r}: expected some of {', '.join(MODES)}, joined by commas")
+        self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        self.grid: str = "cases" if self.chosen else config.getoption("--grid")
+        self.subject: str = config.getoption("--subject")
+
+    def check_subject(self) -> None:
+        """Say in one line that the subject cannot be had, before thousands of cases do.
+
+        Keras itself is not imported for that: the process that reports stays light.
+        """
+        if self.subject != KERAS:
+            try:
+                subjects.load(self.subject)
+            except subjects.SubjectError as error:
+                raise pytest.UsageError(str(error)) from None
+        elif self.backend not in FRAMEWORKS:
+            raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
+        elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
+            raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        return self.chosen or grids.grid(self.grid)
+
+
+PLAN = pytest.StashKey[Plan]()
+WRITER = pytest.StashKey[Writer]()
+COUNTS = pytest.StashKey[Counter[tuple[str, str | None]]]()
+COMPLAINTS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    plan = config.stash[PLAN] = Plan(config)
+    config.stash[COUNTS] = Counter()
+    config.stash[COMPLAINTS] = []
+    results = config.getoption("--results")
+    if results and not hasattr(config, "workerinput"):
+        try:
+            config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes)
+        except OSError as error:
+            raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Collected(config), "convformance-collected")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput") and _asks_for_the_gate(session.config):
+        session.config.stash[PLAN].check_subject()
+
+
+def _asks_for_the_gate(config: pytest.Config) -> bool:
+    """Whether the arguments name this package, something in it, or a folder around it; the project's own tests need no subject."""
+    package = Path(__file__).parent
+    for argument in config.args:
+        path = Path(config.invocation_params.dir, argument.partition("::")[0]).resolve()
+        if argument == package.name or package == path or package in path.parents or path in package.parents:
+            return True
+    return False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Unless another way was asked for, give every worker one stretch of the cases: those that share a layer stand side by side."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash[COUNTS]
+    if config.get_verbosity() < 0 and not config.stash[COMPLAINTS]:
+        return
+    if not counts and not config.stash[COMPLAINTS]:
+        return
+    terminalreporter.section("conformance")
+    for complaint in config.stash[COMPLAINTS]:
+        terminalreporter.write_line(complaint, red=True)
+    for (outcome, deviation), number in sorted(counts.items(), key=lambda item: -item[1]):
+        terminalreporter.write_line(f"{number:7,} {outcome}" + (f" (known deviation {deviation})" if deviation else ""))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    plan = config.stash[PLAN]
+    if plan.subject == KERAS:
+        keras = installed("keras", "keras-nightly")
+        subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS.get(plan.backend, ()))}"
+    else:
+        subject = plan.subject
+    scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
+    return [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    plan = metafunc.config.stash[PLAN]
+    if {"check", "case", "mode"} <= set(metafunc.fixturenames):
+        metafunc.parametrize(
+            ("case", "mode"),
+            [
+                pytest.param(case, mode, id=str(case) if mode == MODES[0] else f"{case}-{mode}")
+                for mode in plan.modes
+                for case in plan.cases
+            ],
+        )
+
+
+class Check:
+    """What a test of the gate asks: does this case conform to this claim? Fails, passes, or is a known deviation (xfailed)."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._said = False
+
+    def __call__(self, request: pytest.FixtureRequest, case: Case, mode: str, claim: Claim) -> None:
+        judgement = self._gate.judge(case, mode, claim)
+        if not self._said:
+            request.node.user_properties.append((ENVIRONMENT, self._gate.environment))
+            self._said = True
+        request.node.user_properties.append((RECORD, judgement.record))
+        if not judgement.passes:
+            pytest.fail(judgement.text, pytrace=False)
+        if judgement.deviation is not None:
+            raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
+
+
+@pytest.fixture(scope="session")
+def gate(request: pytest.FixtureRequest) -> Gate:
+    """The subject under test and its known deviations."""
+    plan = request.config.stash[PLAN]
+    return Gate(plan.subject, plan.entries)
+
+
+@pytest.fixture(scope="session")
+def check(gate: Gate) -> Check:
+    """Judges a case by a claim and reports what came out."""
+    return Check(gate)
+
+
+class Collected:
+    """On the process that reports: takes records out of the reports of tests, from whichever process they come."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """A worker died with this test: xdist fails the test, and here it gets its line in the results."""
+        name, _, arguments = crashitem.partition("[")
+        for mode in self._plan.modes:
+            for text in (arguments.removesuffix("]"), arguments.removesuffix(f"-{mode}]")):
+                try:
+                    case = parse(text)
+                except CaseError:
+                    continue
+                verdict = Verdict(Outcome.CRASHED, "the process died with this case")
+                self._keep(case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0))
+                return
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plan = config.stash[PLAN]
+        self._config = config
+        self._environment: Record | None = None
+        self._planned: set[str] = set()
+        self._reported: set[str] = set()
+        self._checked: set[tuple[str, str, str]] = set()
+        self._counts = config.stash[COUNTS]
+        self._writer = config.stash.get(WRITER, None)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._planned.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Under xdist only the workers collect."""
+        self._planned.update(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Hold the run as a whole to its plan, unless it was cut short; then close the results file."""
+        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
+        if complete:
+            complaints = completeness.lost(self._planned, self._reported)
+            wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
+            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:
+                seen = Counter({deviation: n for (_, deviation), n in self._counts.items()})
+                complaints += completeness.stale(self._plan.entries, self._environment, self._plan.cases, self._plan.modes, CLAIMS, seen)
+            if complaints:
+                self._config.stash[COMPLAINTS].extend(complaints)
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._writer:
+            self._writer.close(complete=complete)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reported.add(report.nodeid)
+        if report.when != "call":
+            return
+        for name, value in report.user_properties:
+            if name == ENVIRONMENT:
+                self._environment = _record(value)
+                if self._writer:
+                    self._writer.environment(self._environment)
+            elif name == RECORD:
+                self._keep(_record(value))
+        # no place for them in other reports: junitxml would write every record as a property
+        report.user_properties = [(name, value) for name, value in report.user_properties if name not in (RECORD, ENVIRONMENT)]
+
+    def _keep(self, record: Record) -> None:
+        self._counts[record["outcome"], record["deviation"]] += 1
+        self._checked.add((record["id"], record["mode"], record["claim"]))
+        if self._writer:
+            self._writer.case(record)
+
+
+def _record(value: object) -> Record:
+    assert isinstance(value, dict)  # noqa: S101 - made above, in this file
+    return value

@@ -1,0 +1,13 @@
+"""Claim: a layer called on data computes what it is defined to compute, and refuses what has no definition."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims import forward
+from conformance.plugin import Check
+
+
+def test_forward(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, forward)
