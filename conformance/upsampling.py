@@ -141,7 +141,7 @@ def judge(case: Resampling, x: Array, got: Array) -> Verdict:
         Outcome.WRONG_VALUE,
         f"{np.count_nonzero(wrong)} of {wrong.size} elements differ, first at {list(first)}: expected {expected[first]!r}"
         f" within {limit[first]!r}, got {got[first]!r}",
-        in_bounds,
+        error_in_bounds=in_bounds,
     )
 
 

@@ -212,11 +212,11 @@ def test_without_matplotlib_the_text_is_there_and_the_picture_names_the_extra(tm
     without = "import sys; sys.modules['matplotlib'] = None; from conformance.__main__ import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", without, "explain", VALID]
     house = Path(__file__).parents[2]
-    plain = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter and text
+    plain = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)
     assert (plain.returncode, plain.stderr) == (0, "")
     assert "C is 4 x 16" in plain.stdout
     command += ["-o", str(tmp_path / "never.png")]
-    drawing = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)  # noqa: S603  our own interpreter and text
+    drawing = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False)
     assert drawing.returncode == 2
     assert drawing.stderr == "python -m conformance explain: drawing needs matplotlib: install the extra convformance[report]\n"
 

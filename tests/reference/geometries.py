@@ -69,7 +69,7 @@ def of_layer(name: str, transposed: bool) -> list[Case]:
 
 @cache
 def counts(name: str, transposed: bool) -> tuple[int, int]:
-    """How many geometries have a result, and how many are refused: counted from the cases, by looking for a window larger than its input."""
+    """How many geometries have a result, and how many are refused for a window larger than its input, counted from the cases."""
     seen = {
         (c.padding, c.size, c.kernel_size, c.strides, c.dilation_rate, c.output_padding): c.padding == "valid"
         and not transposed

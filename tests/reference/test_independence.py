@@ -38,7 +38,7 @@ BYSTANDERS = [
 
 
 def test_same_moved_to_the_other_side_breaks_unlike_claims() -> None:
-    run = subprocess.run(  # noqa: S603  our own interpreter and text
+    run = subprocess.run(
         [sys.executable, "-c", MOVED, *CLAIMS.values(), *BYSTANDERS], cwd=HOUSE, capture_output=True, text=True, check=False
     )
     failed = {line.split(" ")[1] for line in run.stdout.splitlines() if line.startswith("FAILED ")}
