@@ -1,0 +1,1 @@
+"""Wrong implementations, kept on purpose."""
