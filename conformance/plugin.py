@@ -225,7 +225,7 @@ class Collected:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Hold the run as a whole to its plan, unless it was cut short; then close the results file."""
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
-        if complete:
+        if complete and not self._config.getoption("collectonly"):
             complaints = completeness.lost(self._planned, self._reported)
             wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
             if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:

@@ -192,6 +192,12 @@ def test_quiet_runs_stay_quiet() -> None:
     assert len(done.stdout.splitlines()) <= 4
 
 
+def test_collecting_alone_complains_of_nothing() -> None:
+    done = gate("--collect-only", "-q", "--case", "conv2d-same-in1x2x2x1-k1x1-f1-s1x1")
+    assert done.returncode == 0
+    assert "conformance:" not in done.stdout
+
+
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_without_a_terminal_plugin_the_run_is_the_same(workers: str, tmp_path: Path) -> None:
     results = tmp_path / "run.jsonl"
