@@ -1,10 +1,14 @@
-"""Shows at the end of a run what the agreement tests counted."""
+"""Shows at the end of a run what the agreement tests counted; makes Hypothesis deterministic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("convformance", deadline=None, derandomize=True)  # the same examples every time, on a busy machine, too
+settings.load_profile("convformance")
 
 AGREEMENT = "agreement"
 
