@@ -92,9 +92,13 @@ def exact(case: Case) -> Probe:
 
 
 def error_probe(case: Case) -> Probe:
-    """Operands for a case that must be refused: ones, since no result is compared."""
-    x = np.ones(case.in_layout(case.input_shape), "float32")
-    return Probe(x, np.ones(case.kernel_shape, "float32"), np.ones(case.filters, "float32") if case.use_bias else None, {})
+    """Operands for a case that must be refused: an input of ones, since no result is compared.
+
+    Kernel and bias are those that `exact` gives every case of this layer: a subject may build it once, whichever case comes first.
+    """
+    weights = _weights(case.configuration)
+    x = np.ones(case.in_layout(case.input_shape), storage(case.dtype))
+    return Probe(x, weights.kernel, weights.bias, {})
 
 
 def terms(case: Case) -> int:
