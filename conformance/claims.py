@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from conformance import oracles, probes
 from conformance.cases import Case
 from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import Subject
+
+Claim = Callable[[Subject, Case, str], Verdict]
+"""A claim, called by its name, judges one case of a subject in one mode."""
+
+CLAIMS = ("forward",)
+"""The names of all claims; each has its ``test_<name>.py``."""
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from conformance import deviations, isolated, repro, subjects
 from conformance.cases import Case
+from conformance.claims import Claim
 from conformance.deviations import Deviation
 from conformance.outcomes import Outcome, Verdict
 from conformance.results import Record, case_record
 
 KERAS = "conformance.subjects.keras_layers:KerasLayers"
 """The subject when no other is asked for."""
-
-Claim = Callable[[subjects.Subject, Case, str], Verdict]
 
 
 @dataclass(frozen=True, slots=True)

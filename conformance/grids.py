@@ -161,18 +161,18 @@ def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
 
 
 def unlike_sizes(pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]) -> Iterator[tuple[int, int]]:
-    """Every size once at least as height and as width, the other side unlike it wherever another would fit.
+    """Every size once at least as height and as width; one list is turned against the other so that the fewest pairs are alike.
 
     Where a window does not fit, the other one does: an error then has one cause. Both must fit somewhere.
     """
     heights = [size for size in sizes if fits(pair.height, size)]
     widths = [size for size in sizes if fits(pair.width, size)]
-    for step in range(max(len(heights), len(widths))):
-        height = heights[step % len(heights)]
-        width = widths[(step + len(widths) // 2) % len(widths)]
-        if width == height and len(widths) > 1:
-            width = widths[(step + len(widths) // 2 + 1) % len(widths)]
-        yield height, width
+    steps = range(max(len(heights), len(widths)))
+
+    def turned(by: int) -> list[tuple[int, int]]:
+        return [(heights[step % len(heights)], widths[(step + by) % len(widths)]) for step in steps]
+
+    yield from min(map(turned, range(len(widths))), key=lambda both: sum(height == width for height, width in both))
     yield from ((size, widths[-1]) for size in sizes if size not in heights)
     yield from ((heights[-1], size) for size in sizes if size not in widths)
 

@@ -11,14 +11,11 @@ import subprocess
 import sys
 import warnings
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from conformance import claims, subjects
 from conformance.cases import Case, parse
+from conformance.claims import Claim
 from conformance.outcomes import Outcome, Verdict
-
-if TYPE_CHECKING:
-    from conformance.gate import Claim
 
 SECONDS = 300.0
 """Time allowed to one case, import of the framework included, before it counts as hung."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from conformance import deviations, grids
+from conformance import completeness, deviations, grids
 from conformance.cases import Case, CaseError, parse
-from conformance.gate import KERAS, Claim, Gate
+from conformance.claims import CLAIMS, Claim
+from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.results import Record, Writer, case_record, installed
 from conformance.subjects import MODES
@@ -59,11 +60,13 @@ class Plan:
 PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
 COUNTS = pytest.StashKey[Counter[tuple[str, str | None]]]()
+COMPLAINTS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     plan = config.stash[PLAN] = Plan(config)
     config.stash[COUNTS] = Counter()
+    config.stash[COMPLAINTS] = []
     results = config.getoption("--results")
     if results and not hasattr(config, "workerinput"):
         try:
@@ -84,17 +87,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return WorkStealingScheduling(config, log)
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    writer = session.config.stash.get(WRITER, None)
-    if writer is not None:
-        writer.close(complete=exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     counts = config.stash[COUNTS]
-    if not counts or config.get_verbosity() < 0:
+    if config.get_verbosity() < 0 and not config.stash[COMPLAINTS]:
+        return
+    if not counts and not config.stash[COMPLAINTS]:
         return
     terminalreporter.section("conformance")
+    for complaint in config.stash[COMPLAINTS]:
+        terminalreporter.write_line(complaint, red=True)
     for (outcome, deviation), number in sorted(counts.items(), key=lambda item: -item[1]):
         terminalreporter.write_line(f"{number:7,} {outcome}" + (f" (known deviation {deviation})" if deviation else ""))
 
@@ -174,16 +175,48 @@ class Collected:
 
     def __init__(self, config: pytest.Config) -> None:
         self._plan = config.stash[PLAN]
+        self._config = config
+        self._environment: Record | None = None
+        self._planned: set[str] = set()
+        self._reported: set[str] = set()
+        self._checked: set[tuple[str, str, str]] = set()
         self._counts = config.stash[COUNTS]
         self._writer = config.stash.get(WRITER, None)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._planned.update(item.nodeid for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Under xdist only the workers collect."""
+        self._planned.update(ids)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Hold the run as a whole to its plan, unless it was cut short; then close the results file."""
+        complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
+        if complete:
+            complaints = completeness.lost(self._planned, self._reported)
+            wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
+            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:
+                seen = Counter({deviation: n for (_, deviation), n in self._counts.items()})
+                complaints += completeness.stale(self._plan.entries, self._environment, self._plan.cases, self._plan.modes, CLAIMS, seen)
+            if complaints:
+                self._config.stash[COMPLAINTS].extend(complaints)
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self._writer:
+            self._writer.close(complete=complete)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._reported.add(report.nodeid)
         if report.when != "call":
             return
         for name, value in report.user_properties:
-            if name == ENVIRONMENT and self._writer:
-                self._writer.environment(_record(value))
+            if name == ENVIRONMENT:
+                self._environment = _record(value)
+                if self._writer:
+                    self._writer.environment(self._environment)
             elif name == RECORD:
                 self._keep(_record(value))
         # no place for them in other reports: junitxml would write every record as a property
@@ -191,6 +224,7 @@ class Collected:
 
     def _keep(self, record: Record) -> None:
         self._counts[record["outcome"], record["deviation"]] += 1
+        self._checked.add((record["id"], record["mode"], record["claim"]))
         if self._writer:
             self._writer.case(record)
 

@@ -1,0 +1,47 @@
+"""What no single case can tell: was every planned case reported, and does every deviation that speaks of this environment still occur?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from conformance.cases import Case
+from conformance.deviations import Deviation
+
+FULL_GRIDS = ("standard", "exhaustive")
+"""Grids on which every entry that applies must find a case."""
+
+
+def lost(planned: Collection[str], reported: Collection[str]) -> list[str]:
+    """One line if tests were planned and never reported, as after workers that died too often."""
+    missing = sorted(set(planned) - set(reported))
+    if not missing:
+        return []
+    return [f"{len(missing)} planned test(s) never reported, the first is {missing[0]}"]
+
+
+def stale(
+    entries: Sequence[Deviation],
+    environment: Mapping[str, Any],
+    cases: Sequence[Case],
+    modes: Sequence[str],
+    claims: Sequence[str],
+    seen: Mapping[str | None, int],
+) -> list[str]:
+    """A line for each entry that applies here but covers none of the cases, or, if heuristic, deviated in none of those it covers.
+
+    ``seen`` counts the cases that came to each deviation. Meant for a complete run of a full grid.
+    """
+    complaints = []
+    for entry in entries:
+        if not entry.applies(environment) or seen.get(entry.id):
+            continue
+        if any(entry.covers(case, mode, claim) for case, mode, claim in product(cases, modes, claims)):
+            if entry.heuristic:
+                complaints.append(f"deviation {entry.id!r}: all cases it covers conform\nfixed upstream: delete the entry")
+            else:
+                complaints.append(f"deviation {entry.id!r}: entries before it speak for every case it covers: delete it")
+        else:
+            complaints.append(f"deviation {entry.id!r} covers no case of this grid: correct or delete the entry")
+    return complaints

@@ -1,0 +1,102 @@
+"""A case's id is the case: it reads back, whatever the case, and what cannot be read is said in one line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.cases import DATA, DATA_FORMATS, DTYPES, PADDINGS, Case, CaseError, parse
+from conformance.grids import BOUNDS, grid
+
+numbers = st.integers(1, 10**6)
+pairs = st.tuples(numbers, numbers)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    transposed = draw(st.booleans())
+    groups = 1 if transposed else draw(st.integers(1, 64))
+    return Case(
+        layer="conv2d_transpose" if transposed else "conv2d",
+        padding=draw(st.sampled_from(PADDINGS)),
+        input_shape=(draw(numbers), *draw(pairs), draw(st.integers(1, 1000)) * groups),
+        kernel_size=draw(pairs),
+        filters=draw(st.integers(1, 1000)) * groups,
+        strides=draw(pairs),
+        dilation_rate=draw(pairs),
+        output_padding=draw(st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99))) if transposed else None,
+        groups=groups,
+        dtype=draw(st.sampled_from(DTYPES)),
+        data_format=draw(st.sampled_from(DATA_FORMATS)),
+        use_bias=draw(st.booleans()),
+        data=draw(st.sampled_from(DATA)),
+    )
+
+
+@given(cases())
+def test_every_case_reads_back(case: Case) -> None:
+    assert parse(str(case)) == case
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_every_case_of_a_grid_reads_back_and_no_two_share_an_id(name: str) -> None:
+    ids = [str(case) for case in grid(name)]
+    assert tuple(map(parse, ids)) == grid(name)
+    assert len(set(ids)) == len(ids)
+
+
+def test_ids_are_written_as_documented() -> None:
+    case = Case(
+        "conv2d_transpose", "same", (2, 5, 7, 3), (3, 2), 4, (2, 1), (1, 2), (1, 0), 1, "float16", "channels_first", False, "wide_input"
+    )
+    assert str(case) == "conv2d_transpose-same-in2x5x7x3-k3x2-f4-s2x1-d1x2-op1x0-float16-channels_first-nobias-wide_input"
+    assert str(Case("conv2d", "valid", (1, 4, 4, 6), (3, 3), 4, (1, 1), groups=2)) == "conv2d-valid-in1x4x4x6-k3x3-f4-s1x1-g2"
+
+
+def test_optional_parts_may_come_in_any_order() -> None:
+    assert parse("conv2d-same-s1x1-nobias-f4-g2-in1x4x4x2-k3x3") == parse("conv2d-same-in1x4x4x2-k3x3-f4-s1x1-g2-nobias")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "cannot read '' in case id '': expected a layer"),
+        ("conv9d-same-in1x1x1x1-k1x1-f1-s1x1", "cannot read 'conv9d'"),
+        ("conv2d", "cannot read its end in case id 'conv2d': expected a padding (valid, same)"),
+        ("conv2d-full-in1x1x1x1-k1x1-f1-s1x1", "cannot read 'full'"),
+        ("conv2d-same-in1x1x1x1-k1x1-f1-s1y1", "cannot read 's1y1'"),
+        ("conv2d-same-in1x1x1x1-k1x1-f1-s01x1", "cannot read 's01x1'"),
+        ("conv2d-same-in1x1x1x1-k1x1-f1-s1x1-q3", "cannot read 'q3'"),
+        ("conv2d-same-in1x1x1x1-k1x1-f1-s1x1-s2x2", "cannot read 's2x2' in case id", ),
+        ("conv2d-same-in1x1x1x1-k1x1-f1x2-s1x1", "cannot read 'f1x2'"),
+        ("conv2d-same-in1x1x1x1-k1x1-f99999999999-s1x1", "cannot read 'f99999999999'"),
+        ("conv2d-same-k1x1-f1-s1x1", "lacks its part 'in' (input_shape)"),
+        ("conv2d-same-in1x1x1-k1x1-f1-s1x1", "in needs 4 number(s), got in1x1x1"),
+        ("conv2d-same-in1x0x1x1-k1x1-f1-s1x1", "every number of in must be at least 1"),
+        ("conv2d-same-in1x1x1x1-k1x1-f1-s1x1-op0x0", "op is for transposed layers"),
+        ("conv2d_transpose-same-in1x1x1x2-k1x1-f2-s1x1-g2", "g is not for transposed layers"),
+        ("conv2d-same-in1x1x1x3-k1x1-f2-s1x1-g2", "g must divide channels and filters"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said_in_one_line(text: str, says: str) -> None:
+    with pytest.raises(CaseError) as caught:
+        parse(text)
+    message = str(caught.value)
+    assert says in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("field", [{"layer": "dense"}, {"padding": "full"}, {"dtype": "int8"}, {"data_format": "NHWC"}, {"data": "zeros"}])
+def test_fields_outside_their_domain_are_refused(field: dict[str, str]) -> None:
+    fields = {"layer": "conv2d", "padding": "same", "input_shape": (1, 2, 2, 1), "kernel_size": (1, 1), "filters": 1, "strides": (1, 1)}
+    with pytest.raises(CaseError, match="unknown"):
+        Case(**{**fields, **field})  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_case_or_an_error_of_one_line(text: str) -> None:
+    try:
+        parse(text)
+    except CaseError as error:
+        assert len(str(error).splitlines()) == 1
