@@ -135,11 +135,11 @@ class LowProductsDropped(Layers):
 
 @planted("arithmetic")
 class SmallProductsFlushed(Layers):
-    """Elements of the result below a millionth of its largest are zero."""
+    """Elements of the result below a ten-thousandth of its largest are zero."""
 
     def multiply(self, rows: Array, columns: Array) -> Array:
         y = super().multiply(rows, columns)
-        return np.where(np.abs(y) < 1e-6 * np.abs(y).max(initial=0), 0, y).astype(y.dtype)
+        return np.where(np.abs(y) < 1e-4 * np.abs(y).max(initial=0), 0, y).astype(y.dtype)
 
 
 @planted("arithmetic")

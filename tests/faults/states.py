@@ -28,13 +28,14 @@ class KernelKeptByShape(Layers):
 
 @planted("states")
 class ResultKeptByShape(Layers):
-    """A result is kept and given again for the next input of the same shape to the same kind of layer."""
+    """A result is kept and given again for the next input of its shape, to whichever layer has a kernel of the same shape."""
 
     def __init__(self) -> None:
         self._results: dict[Any, Observed] = {}
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
-        key = (case.layer, case.padding, case.input_shape, case.kernel_size, case.filters, case.strides, case.dilation_rate)
+        key = (case.layer, case.input_shape, case.kernel_shape)
+        self.refuse(case)
         if key not in self._results:
             self._results[key] = super().forward(case, probe, mode)
         return self._results[key]

@@ -173,7 +173,7 @@ class GroupsOfFiltersInterleaved(Layers):
 
     def grouped(self, case: Case, met: Array, kernel: Array) -> Array:
         y = super().grouped(case, met, kernel)
-        return y.reshape(*y.shape[:-1], case.groups, -1).swapaxes(-1, -2).reshape(y.shape)
+        return y.reshape(*y.shape[:-1], case.groups, case.filters // case.groups).swapaxes(-1, -2).reshape(y.shape)
 
 
 @planted("wiring")
