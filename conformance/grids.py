@@ -13,6 +13,8 @@ Families, for each layer and padding:
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
   axis and across the two; an output padding that is not below its stride, one axis at a time.
 
+- **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
+
 What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as
 the rows of a covering array: every pair of values of any two of these occurs.
 """
@@ -26,7 +28,7 @@ from functools import lru_cache
 from itertools import cycle, product
 from typing import Any, NamedTuple
 
-from conformance.cases import DATA, DATA_FORMATS, LAYERS, PADDINGS, Case
+from conformance.cases import DATA, DATA_FORMATS, LAYERS, PADDINGS, Case, parse
 from conformance.covering import pairwise
 from reference.geometry import effective_kernel
 
@@ -63,6 +65,12 @@ so all axis configurations must be run without."""
 GROUPS = (2, 3)
 
 
+REGRESSIONS = (
+    "conv2d-valid-in3x6x3x1-k2x3-f3-s1x2-nobias-wide_input",  # oneDNN's brgemm, one column of output
+    "conv2d_transpose-same-in1x7x2x1-k2x3-f2-s2x3-op0x2",  # XLA's algebraic simplifier
+)
+
+
 class Window(NamedTuple):
     """What a layer has along one axis. ``output_padding`` is None for Keras's own choice (and for a convolution)."""
 
@@ -94,7 +102,17 @@ def within(bounds: Bounds) -> tuple[Case, ...]:
     cases: dict[Case, None] = {}
     for layer, padding in product(("conv2d", "conv2d_transpose"), PADDINGS):
         cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
+    cases.update(dict.fromkeys(case for case in map(parse, REGRESSIONS) if _holds(bounds, case)))
     return tuple(cases)
+
+
+def _holds(bounds: Bounds, case: Case) -> bool:
+    return (
+        max(case.kernel_size) <= bounds.kernel
+        and max(case.strides) <= bounds.stride
+        and max(case.dilation_rate) <= bounds.dilation
+        and max(case.size) <= bounds.size
+    )
 
 
 def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], list[Window]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance import completeness, deviations, grids
+from conformance import completeness, deviations, grids, subjects
 from conformance.cases import Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import KERAS, Gate
@@ -21,7 +21,7 @@ RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
 """Names under which a test's report carries a record, and the first of every process its environment."""
 
-FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "jax": ("jax",), "torch": ("torch",)}
+FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}
 """Packages that a backend may be installed as."""
 
 
@@ -49,8 +49,24 @@ class Plan:
         for mode in self.modes:
             if mode not in MODES:
                 raise pytest.UsageError(f"unknown mode {mode!r}: expected some of {', '.join(MODES)}, joined by commas")
+        self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.grid: str = "cases" if self.chosen else config.getoption("--grid")
         self.subject: str = config.getoption("--subject")
+
+    def check_subject(self) -> None:
+        """Say in one line that the subject cannot be had, before thousands of cases do.
+
+        Keras itself is not imported for that: the process that reports stays light.
+        """
+        if self.subject != KERAS:
+            try:
+                subjects.load(self.subject)
+            except subjects.SubjectError as error:
+                raise pytest.UsageError(str(error)) from None
+        elif self.backend not in FRAMEWORKS:
+            raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
+        elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
+            raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -75,6 +91,22 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput") and _asks_for_the_gate(session.config):
+        session.config.stash[PLAN].check_subject()
+
+
+def _asks_for_the_gate(config: pytest.Config) -> bool:
+    """Whether the arguments name this package, something in it, or a folder around it; the project's own tests need no subject."""
+    package = Path(__file__).parent
+    for argument in config.args:
+        path = Path(config.invocation_params.dir, argument.partition("::")[0]).resolve()
+        if argument == package.name or package == path or package in path.parents or path in package.parents:
+            return True
+    return False
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -103,8 +135,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_report_header(config: pytest.Config) -> list[str]:
     plan = config.stash[PLAN]
     if plan.subject == KERAS:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        subject = f"Keras {installed('keras')} on {backend} {installed(*FRAMEWORKS.get(backend, (backend,)))}"
+        keras = installed("keras", "keras-nightly")
+        subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS.get(plan.backend, ()))}"
     else:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
@@ -113,7 +145,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     plan = metafunc.config.stash[PLAN]
-    if "case" in metafunc.fixturenames and "mode" in metafunc.fixturenames:
+    if {"check", "case", "mode"} <= set(metafunc.fixturenames):
         metafunc.parametrize(
             ("case", "mode"),
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import pytest
 
@@ -31,7 +31,7 @@ def axis(case: Case, number: int) -> Configuration:
 
 def window_fits(configuration: Configuration) -> bool:
     n, k, _, d, _ = configuration
-    return len(range(0, k * d - (d - 1))) <= n
+    return len(range(k * d - (d - 1))) <= n
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:
@@ -39,7 +39,7 @@ def test_the_bounds_are_those_that_are_promised() -> None:
     assert BOUNDS["exhaustive"] == Bounds(kernel=7, stride=5, dilation=3, size=16)
 
 
-@pytest.mark.parametrize(("name", "layer", "padding"), product(BOUNDS, ("conv2d", "conv2d_transpose"), ("valid", "same")))
+@pytest.mark.parametrize(("name", "layer", "padding"), list(product(BOUNDS, ("conv2d", "conv2d_transpose"), ("valid", "same"))))
 @pytest.mark.parametrize("number", [0, 1], ids=["height", "width"])
 def test_every_axis_configuration_is_run_without_groups(name: str, layer: str, padding: str, number: int) -> None:
     cases = [case for case in grid(name) if (case.layer, case.padding, case.groups) == (layer, padding, 1)]
@@ -71,7 +71,7 @@ def test_nearly_all_cases_are_unlike_in_kernel_stride_and_size(name: str) -> Non
     assert sum(case.strides[0] != case.strides[1] for case in strided) > 0.90 * len(strided)
 
 
-@pytest.mark.parametrize(("name", "layer"), product(("standard", "exhaustive"), ("conv2d", "conv2d_transpose")))
+@pytest.mark.parametrize(("name", "layer"), list(product(("standard", "exhaustive"), ("conv2d", "conv2d_transpose"))))
 def test_every_pair_of_values_occurs_beside_the_axes(name: str, layer: str) -> None:
     cases = [case for case in grid(name) if case.layer == layer and error_due(case) is None]
     groups = (1, *GROUPS) if layer == "conv2d" else (1,)
@@ -125,7 +125,7 @@ def test_output_paddings_not_below_their_stride_are_in_the_grid_to_be_refused(na
 @pytest.mark.parametrize("name", BOUNDS)
 def test_cases_that_share_a_layer_stand_side_by_side(name: str) -> None:
     configurations = [case.configuration for case in grid(name)]
-    changes = sum(a != b for a, b in zip(configurations, configurations[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(configurations))
     assert changes < 1.15 * len(set(configurations))
 
 

@@ -1,0 +1,138 @@
+"""Known deviations: the built-in list is sound, an entry covers what it says and nothing else, and a bad file is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance import deviations
+from conformance.cases import parse
+from conformance.claims import CLAIMS
+from conformance.deviations import Deviation, DeviationsError
+from conformance.grids import grid
+from conformance.outcomes import Outcome, Verdict
+from conformance.subjects import MODES
+
+ENVIRONMENT: dict[str, Any] = {
+    "keras": "3.15.1",
+    "backend": "tensorflow",
+    "device": "cpu",
+    "versions": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+    "flags": {"onednn": True},
+}
+CASE = parse("conv2d_transpose-same-in2x5x7x3-k3x2-f4-s2x1-op1x0")
+
+
+def entry(tmp_path: Path, body: str) -> Deviation:
+    path = tmp_path / "own.toml"
+    path.write_text(f'[[deviation]]\nid = "own"\noutcome = "declined"\nreason = "because"\n{body}\n', encoding="utf-8")
+    return deviations.load([path])[-1]
+
+
+@pytest.mark.parametrize("known", deviations.load(), ids=lambda known: known.id)
+def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviation) -> None:
+    assert any(known.covers(case, mode, claim) for claim in CLAIMS for mode in MODES for case in grid("standard"))
+    assert len(known.reason.split()) > 5
+
+
+@pytest.mark.parametrize(
+    ("body", "covered"),
+    [
+        ("", True),
+        ('where = { layer = "conv2d_transpose", padding = ["same"] }', True),
+        ('where = { layer = "conv2d" }', False),
+        ('where = { batch = "> 1", use_bias = true }', True),
+        ('where = { batch = "> 2" }', False),
+        ('any_axis = { kernel = "even", stride = 1 }', True),
+        ('any_axis = { kernel = "even", stride = 2 }', False),  # each is true of another axis
+        ('any_axis = { output_padding = "given" }', True),
+        ('any_axis = { output_padding = "none" }', False),
+        ('all_axes = { size = "odd" }', True),
+        ('all_axes = { stride = "!= 1" }', False),
+        ("first_axis = { kernel = 3 }\nlast_axis = { kernel = 2, output = 6 }", True),
+        ("first_axis = { kernel = 2 }", False),
+        ('where = { mode = "eager", claim = "forward" }', True),
+        ('where = { claim = "gradient" }', False),
+    ],
+)
+def test_an_entry_covers_what_its_conditions_say(tmp_path: Path, body: str, covered: bool) -> None:
+    assert entry(tmp_path, body).covers(CASE, "eager", "forward") is covered
+
+
+@pytest.mark.parametrize(
+    ("body", "applies"),
+    [
+        ("", True),
+        ('environment = { backend = "tensorflow", onednn = true }', True),
+        ("environment = { onednn = false }", False),
+        ('environment = { backend = "jax" }', False),
+        ('environment = { unknown = "x" }', False),
+        ('versions = { keras = ">=3.3,<4", tensorflow = ">=2.16" }', True),
+        ('versions = { keras = "<3.15" }', False),
+        ('versions = { jax = ">=0.1" }', False),
+    ],
+)
+def test_an_entry_applies_to_its_environment(tmp_path: Path, body: str, applies: bool) -> None:
+    assert entry(tmp_path, body).applies(ENVIRONMENT) is applies
+
+
+def test_development_versions_count(tmp_path: Path) -> None:
+    known = entry(tmp_path, 'versions = { keras = ">=3.15" }')
+    assert known.applies({**ENVIRONMENT, "versions": {"keras": "3.16.0.dev2026112103"}})
+    assert not known.applies({**ENVIRONMENT, "versions": {"keras": "nightly"}})
+
+
+def test_an_entry_says_one_outcome_and_its_message(tmp_path: Path) -> None:
+    known = entry(tmp_path, 'message = "not (yet )?supported"')
+    assert known.says(Verdict(Outcome.DECLINED, "dilation is not supported"))
+    assert not known.says(Verdict(Outcome.DECLINED, "out of memory"))
+    assert not known.says(Verdict(Outcome.WRONG_VALUE, "not supported"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("deviation = 3", "expected only [[deviation]] entries"),
+        ("[other]\nx = 1", "expected only [[deviation]] entries, got other"),
+        ("[[deviation]\n", "not valid TOML"),
+        ('\n\n[[deviation]]\nid = "a"\n', ":3: outcome must be given as text"),
+        ('[[deviation]]\nid = "a"\noutcome = "fine"\nreason = "r"', ":1: unknown outcome 'fine'"),
+        ('[[deviation]]\nid = "a"\noutcome = "conforms"\nreason = "r"', ":1: unknown outcome 'conforms'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\ncolour = 1', ":1: unknown key 'colour'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { strides = 1 }', ":1: unknown fact 'strides'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = "> x" }', ":1: cannot read condition '> x'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = 1', ":1: where must be a table"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nmessage = "("', ":1: message is not a regular expression"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nversions = { keras = "new" }', ":1: versions must be ranges"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nheuristic = 1', ":1: heuristic must be true or false"),
+        ('[[deviation]]\nid = "tensorflow-bias-along-width"\noutcome = "hung"\nreason = "r"', "is already defined"),
+    ],
+)
+def test_a_bad_file_is_one_line_that_says_where(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DeviationsError) as caught:
+        deviations.load([path])
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert says in message
+    assert "\n" not in message.replace(str(path), "")
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DeviationsError, match=r"cannot read deviations file .*none\.toml: No such file or directory"):
+        deviations.load([tmp_path / "none.toml"])
+
+
+@given(content=st.binary(max_size=300) | st.text(alphabet='[]deviation="\n {}1><even.', max_size=300).map(str.encode))
+def test_any_bytes_are_entries_or_an_error_of_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "own.toml"
+    path.write_bytes(content)
+    try:
+        deviations.load([path])
+    except DeviationsError as error:
+        assert len(str(error).splitlines()) == 1
