@@ -118,7 +118,7 @@ class PadWithTheEdge(Layers):
     """The padding of "same" repeats the border of the input, where zeros are due."""
 
     def convolution_table(self, side: Side) -> Array:
-        return np.clip(self.starts(side)[:, None] + self.reach(side), 0, side.n - 1)
+        return np.asarray(np.clip(self.starts(side)[:, None] + self.reach(side), 0, side.n - 1))
 
 
 @planted("geometry")
@@ -135,7 +135,7 @@ class PadByReflection(Layers):
 
     def convolution_table(self, side: Side) -> Array:
         met = np.abs(self.starts(side)[:, None] + self.reach(side))
-        return np.clip(np.where(met >= side.n, 2 * side.n - 2 - met, met), 0, side.n - 1)
+        return np.asarray(np.clip(np.where(met >= side.n, 2 * side.n - 2 - met, met), 0, side.n - 1))
 
 
 # sizes of a convolution

@@ -72,7 +72,7 @@ class Side:
 class Layers:
     """The layers as they are defined. A fault is a subclass that overrides one method, and says in its docstring what it gets wrong."""
 
-    modes = ("eager",)
+    modes: tuple[str, ...] = ("eager",)
 
     def environment(self) -> dict[str, Any]:
         return {"keras": None, "backend": "numpy", "device": "cpu", "versions": {"numpy": np.__version__}, "flags": {}}
@@ -168,7 +168,11 @@ class Layers:
         rank = len(tables)
         for axis, table in enumerate(tables):
             x = np.moveaxis(x, axis + 1, -1)
-            x = np.where(table == NOTHING, x.dtype.type(0), x[..., table]) if table.size else x[..., :0].reshape(*x.shape[:-1], *table.shape)
+            x = (
+                np.where(table == NOTHING, x.dtype.type(0), x[..., table])
+                if table.size
+                else x[..., :0].reshape(*x.shape[:-1], *table.shape)
+            )
             x = np.moveaxis(x, (-2, -1), (axis + 1, -1))
             # the taps of this axis wait at the end until all axes are done
         return np.moveaxis(x, rank + 1, -1)

@@ -1,4 +1,7 @@
-"""Faults of memory: a layer that remembers what it should compute anew, or changes what is not its own. They depend on the order of a run."""
+"""Faults of memory: a layer that remembers what it should compute anew, or changes what is not its own.
+
+They depend on the order of a run, and are judged in that of the grid.
+"""
 
 from __future__ import annotations
 

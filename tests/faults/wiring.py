@@ -303,7 +303,7 @@ class BiasAlongAnAxis(OnOneAxis):
     def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
         if bias is None or y.shape[self.axis + 1] != case.filters:
             return super().add_bias(case, y, bias)
-        return y + np.expand_dims(bias, (1, 2) if self.axis == 0 else 1).reshape((-1, 1, 1) if self.axis == 0 else (-1, 1))
+        return np.asarray(y + bias.reshape((-1, 1, 1) if self.axis == 0 else (-1, 1)))
 
 
 @planted("wiring")
@@ -396,7 +396,7 @@ class MeanForSum(Layers):
     """The terms are averaged."""
 
     def multiply(self, rows: Array, columns: Array) -> Array:
-        return super().multiply(rows, columns) / rows.dtype.type(len(columns))
+        return np.asarray(super().multiply(rows, columns) / rows.dtype.type(len(columns)))
 
 
 @planted("wiring")
@@ -404,4 +404,4 @@ class SignFlipped(Layers):
     """The sum is subtracted from the bias."""
 
     def multiply(self, rows: Array, columns: Array) -> Array:
-        return -super().multiply(rows, columns)
+        return np.negative(super().multiply(rows, columns))
