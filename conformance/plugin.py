@@ -172,7 +172,7 @@ class Check:
         if not judgement.passes:
             pytest.fail(judgement.text, pytrace=False)
         if judgement.deviation is not None:
-            pytest.xfail(judgement.text)
+            raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
 
 @pytest.fixture(scope="session")
