@@ -1,8 +1,9 @@
 """What the harness costs over the framework: process time of a gate run over that of a bare loop of the same layer calls.
 
-``python benchmarks/harness.py [--grid standard] [--workers 2]``, for the backend in KERAS_BACKEND. The bare loop calls the same layers, built
-before, on the same data, made before. Import of the framework is measured on its own and taken off once for every process that imports it.
-Both sides run in processes of their own, one after the other; the figures are user plus system time of all their processes.
+``python benchmarks/harness.py [--grid standard] [--workers 2]``, for the backend in KERAS_BACKEND. The bare loop calls the same
+layers, built before, on the same data, made before. Import of the framework is measured on its own and taken off once for every
+process that imports it. Both sides run in processes of their own, one after the other; the figures are user plus system time of all
+their processes.
 """
 
 from __future__ import annotations
@@ -63,7 +64,21 @@ def main() -> int:
         bare = subprocess.run([sys.executable, "-c", BARE, arguments.grid], capture_output=True, text=True, check=True)  # noqa: S603
         calls, seconds = bare.stdout.split()[-2:]
         started = time.monotonic()
-        gate = process_time([sys.executable, "-m", "pytest", "conformance", "-q", "-n", str(arguments.workers), "--grid", arguments.grid])
+        gate = process_time(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "conformance",
+                "-q",
+                "-p",
+                "no:randomly",
+                "-n",
+                str(arguments.workers),
+                "--grid",
+                arguments.grid,
+            ]
+        )
         wall = time.monotonic() - started
         net = gate - imported * max(arguments.workers, 1)
         ratios.append(net / float(seconds))

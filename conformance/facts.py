@@ -7,13 +7,13 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.contract import axes, error_due, output_shape
-from reference.geometry import effective_kernel
+from reference.geometry import Axis, effective_kernel
 
 Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "empty", "refused", "mode", "claim",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "overhangs_alike", "oversized", "empty", "refused", "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -25,6 +25,9 @@ AXIS_FACTS = (
     "kernel_minus_stride",
     "size_mod_stride",
     "windows_per_phase",
+    "overhang",
+    "rest",
+    "output_with_other_overhang",
     "output",
 )
 
@@ -33,7 +36,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
-    ``empty``: the defined result has no elements. ``refused``: an error is due; the other two are False then.
+    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``overhangs_alike``: all axes have the same overhang.
+    ``oversized``: an error is due for a valid window larger than its input, and for nothing else. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
     """
     shape = output_shape(replace(case, data_format="channels_last")) if error_due(case) is None else None
     return {
@@ -49,6 +53,10 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
         "filters_match_width": shape is not None and shape[-2] == case.filters > 1,
+        "least_kernel": min(case.kernel_size),
+        "strided": max(case.strides) > 1,
+        "overhangs_alike": shape is not None and len({_reach(case, axis) for axis in axes(case)}) == 1,
+        "oversized": shape is None and not case.transposed and not max(case.strides) > 1 < max(case.dilation_rate),
         "empty": shape is not None and 0 in shape,
         "refused": shape is None,
         "mode": mode,
@@ -61,11 +69,22 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
 
     ``output_padding`` is None where Keras chooses it. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
     an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
-    ``output`` is the size of the result, None where an error is due.
+    ``overhang`` is by how much all windows together are longer than the big side (what "same" pads or crops), ``rest`` by how much they are
+    shorter; ``output_with_other_overhang`` how many windows of a convolution fit if it is padded by the overhang of the other axis; ``output``
+    is the size of the result. These are None where an error is due.
     """
-    outputs: tuple[int | None, ...] = (None,) * case.rank
+    results: tuple[Facts, ...] = ({"overhang": None, "rest": None, "output_with_other_overhang": None, "output": None},) * case.rank
     if error_due(case) is None:
-        outputs = tuple(axis.big if case.transposed else axis.small for axis in axes(case))
+        reaches = [_reach(case, axis) for axis in axes(case)]
+        results = tuple(
+            {
+                "overhang": max(reach, 0),
+                "rest": max(-reach, 0),
+                "output_with_other_overhang": max((axis.big + other - effective_kernel(axis.kernel, axis.dilation)) // axis.stride + 1, 0),
+                "output": axis.big if case.transposed else axis.small,
+            }
+            for axis, reach, other in zip(axes(case), reaches, reaches[::-1], strict=True)
+        )
     paddings = case.output_padding or (None,) * case.rank
     return tuple(
         {
@@ -78,7 +97,12 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
             "kernel_minus_stride": k - s,
             "size_mod_stride": n % s,
             "windows_per_phase": int((-(-n // d) - k + s) / s),
-            "output": output,
+            **result,
         }
-        for n, k, s, d, p, output in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, outputs, strict=True)
+        for n, k, s, d, p, result in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, results, strict=True)
     )
+
+
+def _reach(case: Case, axis: Axis) -> int:
+    """How much longer than the big side all windows together are, as the case's padding places them; negative where they are shorter."""
+    return (axis.small - 1) * axis.stride + effective_kernel(axis.kernel, axis.dilation) - axis.big

@@ -65,6 +65,12 @@ so all axis configurations must be run without."""
 GROUPS = (2, 3)
 
 
+@lru_cache(maxsize=2)
+def rows(grouped: bool) -> list[dict[str, Any]]:
+    """The covering array over `FACTORS`, with groups or without."""
+    return pairwise({**FACTORS, "groups": GROUPS} if grouped else FACTORS)
+
+
 REGRESSIONS = (
     "conv2d-valid-in3x6x3x1-k2x3-f3-s1x2-nobias-wide_input",  # oneDNN's brgemm, one column of output
     "conv2d_transpose-same-in1x7x2x1-k2x3-f2-s2x3-op0x2",  # XLA's algebraic simplifier
@@ -130,8 +136,7 @@ def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], li
 def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
     """The cases of one layer and padding. Every pair of windows, so every layer to be built, has one row of the factors."""
     transposed = LAYERS[layer].transposed
-    rows = cycle(pairwise(FACTORS))
-    grouped_rows = cycle(pairwise({**FACTORS, "groups": GROUPS}))
+    plain_rows, grouped_rows = cycle(rows(grouped=False)), cycle(rows(grouped=True))
     sizes = _up_to(bounds.size)
 
     def fits(window: Window, size: int) -> bool:
@@ -146,24 +151,24 @@ def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
         for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
             height, width = (plain if window in lost else window for window in pair)
             found = list(unlike_sizes(Pair(height, width), sizes, fits))
-            row = next(rows)
+            row = next(plain_rows)
             for size in found:
                 yield _case(layer, padding, Pair(height, width), size, row)
             if not transposed:
                 yield _case(layer, padding, Pair(height, width), found[len(sizes) // 2 % len(found)], next(grouped_rows))
         for window in lost:
             for pair in (Pair(window, plain), Pair(plain, window)):
-                row = next(rows)
+                row = next(plain_rows)
                 for extent in sizes:
                     yield _case(layer, padding, pair, (extent, extent % bounds.size + 1), row)
         for window in dict.fromkeys((*strided, *dilated)):
-            row = next(rows)
+            row = next(plain_rows)
             fitting = [extent for extent in sizes if fits(window, extent)]
             if len(fitting) > 1:
                 yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
-        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(rows))
+        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(plain_rows))
         if with_output_padding:
-            yield from _output_padding_not_below_stride(layer, padding, bounds, next(rows))
+            yield from _output_padding_not_below_stride(layer, padding, bounds, next(plain_rows))
 
 
 def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
