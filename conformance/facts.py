@@ -13,7 +13,8 @@ Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "least_kernel", "strided", "overhangs_alike", "oversized", "empty", "refused", "mode", "claim",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "overhangs_alike", "empty", "refused", "refused_for",
+    "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -36,8 +37,9 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
-    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``overhangs_alike``: all axes have the same overhang.
-    ``oversized``: an error is due for a valid window larger than its input, and for nothing else. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``overhangs_alike``: all axes have the same
+    overhang. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     shape = output_shape(replace(case, data_format="channels_last")) if error_due(case) is None else None
     return {
@@ -56,12 +58,18 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
         "overhangs_alike": shape is not None and len({_reach(case, axis) for axis in axes(case)}) == 1,
-        "oversized": shape is None and not case.transposed and not max(case.strides) > 1 < max(case.dilation_rate),
         "empty": shape is not None and 0 in shape,
         "refused": shape is None,
+        "refused_for": None if shape is not None else _refused_for(case),
         "mode": mode,
         "claim": claim,
     }
+
+
+def _refused_for(case: Case) -> str:
+    if max(case.strides) > 1 < max(case.dilation_rate):
+        return "strides_with_dilation"
+    return "output_padding" if case.transposed else "window"
 
 
 def axis_facts(case: Case) -> tuple[Facts, ...]:
@@ -70,8 +78,8 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     ``output_padding`` is None where Keras chooses it. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
     an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
     ``overhang`` is by how much all windows together are longer than the big side (what "same" pads or crops), ``rest`` by how much they are
-    shorter; ``output_with_other_overhang`` how many windows of a convolution fit if it is padded by the overhang of the other axis; ``output``
-    is the size of the result. These are None where an error is due.
+    shorter; ``output_with_other_overhang`` how many windows of a convolution fit if it is padded by the overhang of the other axis;
+    ``output`` is the size of the result. These four are None where an error is due.
     """
     results: tuple[Facts, ...] = ({"overhang": None, "rest": None, "output_with_other_overhang": None, "output": None},) * case.rank
     if error_due(case) is None:
