@@ -57,7 +57,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "filters_match_width": shape is not None and shape[-2] == case.filters > 1,
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
-        "overhangs_alike": shape is not None and len({_reach(case, axis) for axis in axes(case)}) == 1,
+        "overhangs_alike": shape is not None and len({max(_reach(case, axis), 0) for axis in axes(case)}) == 1,
         "empty": shape is not None and 0 in shape,
         "refused": shape is None,
         "refused_for": None if shape is not None else _refused_for(case),
@@ -88,7 +88,9 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
             {
                 "overhang": max(reach, 0),
                 "rest": max(-reach, 0),
-                "output_with_other_overhang": max((axis.big + other - effective_kernel(axis.kernel, axis.dilation)) // axis.stride + 1, 0),
+                "output_with_other_overhang": max(
+                    (axis.big + max(other, 0) - effective_kernel(axis.kernel, axis.dilation)) // axis.stride + 1, 0
+                ),
                 "output": axis.big if case.transposed else axis.small,
             }
             for axis, reach, other in zip(axes(case), reaches, reaches[::-1], strict=True)
