@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,11 +40,13 @@ class Gate:
 
     @cached_property
     def subject(self) -> subjects.Subject:
-        return subjects.load(self._name)
+        with _quiet():
+            return subjects.load(self._name)
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        return {"subject": self._name, **self.subject.environment()}
+        with _quiet():
+            return {"subject": self._name, **self.subject.environment()}
 
     @cached_property
     def _known(self) -> tuple[Deviation, ...]:
@@ -56,8 +60,7 @@ class Gate:
         if known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG):
             verdict = isolated.judge(self._name, case, mode, claim)
         else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what a framework warns of is no verdict, even where this project's warnings are errors
+            with _quiet():
                 verdict = claim(self.subject, case, mode)
         seconds = time.perf_counter() - started
         if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
@@ -81,3 +84,11 @@ class Gate:
         if self.environment.get("keras") is None:
             return text
         return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What a framework warns of is no verdict, even where this project's own warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -98,11 +98,10 @@ def exact(case: Case) -> Probe:
 def error_probe(case: Case) -> Probe:
     """Operands for a case that must be refused: an input of ones, since no result is compared.
 
-    Kernel and bias are those that `exact` gives every case of this layer: a subject may build it once, whichever case comes first.
+    Kernel and bias are those of the layer all the same: a subject may keep it for the other cases that share it.
     """
     weights = _weights(case.configuration)
-    x = np.ones(case.in_layout(case.input_shape), storage(case.dtype))
-    return Probe(x, weights.kernel, weights.bias, {})
+    return Probe(np.ones(case.in_layout(case.input_shape), storage(case.dtype)), weights.kernel, weights.bias, {})
 
 
 def terms(case: Case) -> int:

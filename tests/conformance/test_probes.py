@@ -104,6 +104,14 @@ def test_cases_of_one_layer_share_its_weights() -> None:
     assert np.array_equal(probes.exact(one).kernel, probes.exact(other).kernel)
 
 
+def test_refused_cases_share_the_weights_of_their_layer() -> None:
+    """A subject may build the layer for a case that is refused and keep it for one that is not, in any order of the run."""
+    fits, refused = parse("conv2d-valid-in1x5x4x2-k3x2-f4-s1x2"), parse("conv2d-valid-in1x2x4x2-k3x2-f4-s1x2")
+    assert error_due(refused) is not None
+    assert np.array_equal(probes.exact(fits).kernel, probes.error_probe(refused).kernel)
+    assert np.array_equal(np.asarray(probes.exact(fits).bias), np.asarray(probes.error_probe(refused).bias))
+
+
 def test_the_printed_recipe_makes_the_same_data() -> None:
     for case in [*SMOKE[::20], parse("conv2d-same-in1x4x4x64-k5x5-f2-s1x1-bfloat16")]:
         probe = probes.exact(case)

@@ -1,0 +1,124 @@
+"""Claims: ``UpSampling2D`` and ``ops.image.resize`` interpolate as they are defined to, and ``MaxPooling2D`` takes the maximum.
+
+Equality wherever float32 does not round, a proven bound elsewhere; what is known to deviate must deviate, in the way that is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from conformance.outcomes import Outcome, Verdict
+from conformance.subjects import keras_upsampling as subject
+from conformance.upsampling import CUBIC_TABLE, OTHER_CUBIC, Deviation, Resampling, bound, grid, judge, known_deviation
+from reference import upsampling
+from reference.arguments import DATA_FORMATS, Array
+from reference.geometry import PADDINGS
+
+BACKEND = subject.backend()
+CASES = list(grid())
+
+
+def run(case: Resampling, x: Array) -> Array:
+    """What Keras gives."""
+    function = subject.up_sample if case.layer == "upsampling2d" else subject.resize
+    return function(x, case.size, case.interpolation, case.data_format)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_up_sampling(case: Resampling) -> None:
+    """The case conforms, or comes out as its known deviation says."""
+    x = case.input()
+    deviation = known_deviation(BACKEND, case)
+    try:
+        verdict = judge(case, x, run(case, x))
+    except Exception as error:
+        verdict = Verdict(Outcome.DECLINED, f"{type(error).__name__}: {error}")
+    if deviation is None:
+        assert verdict.outcome is Outcome.CONFORMS, verdict.message
+    else:
+        assert verdict.outcome is deviation.outcome, f"{deviation.id} no longer holds: {verdict.message or verdict.outcome}"
+
+
+def covered_by(deviation: Deviation) -> list[Resampling]:
+    """The cases of the grid that deviate here in this way."""
+    return [case for case in CASES if known_deviation(BACKEND, case) is deviation]
+
+
+def test_bicubic_table_moves_positions_by_half_its_step_at_most() -> None:
+    """The deviating result lies within the bound of one whose positions are off by 1/2048."""
+    cases = covered_by(CUBIC_TABLE)
+    assert bool(cases) == (BACKEND == "tensorflow")
+    for case in cases:
+        x = case.input()
+        expected = upsampling.resize(x, case.target, case.interpolation, data_format=case.data_format)
+        assert (np.abs(run(case, x) - expected) <= bound(case, x, position=2.0**-11)).all(), case
+
+
+def test_other_bicubic_is_that_of_another_coefficient_and_border() -> None:
+    """Exactly, where every position is a sum of few powers of two and nothing rounds."""
+    cases = [
+        case for case in covered_by(OTHER_CUBIC) if all(o in (n, 2 * n, 4 * n) for n, o in zip(case.shape[1:3], case.target, strict=True))
+    ]
+    assert bool(cases) == (BACKEND == "torch")
+    for case in cases:
+        x = case.input()
+        other = upsampling.resize(x, case.target, "bicubic", data_format=case.data_format, coefficient=Fraction(-3, 4), border="repeated")
+        assert np.array_equal(run(case, x), other), case
+
+
+class Pooling(NamedTuple):
+    """One configuration of ``MaxPooling2D``."""
+
+    padding: str
+    shape: tuple[int, int, int, int]
+    pool_size: tuple[int, int]
+    strides: tuple[int, int]
+    data_format: str
+
+    def __str__(self) -> str:
+        shape, pool, strides = ("x".join(map(str, numbers)) for numbers in (self.shape, self.pool_size, self.strides))
+        return f"maxpooling2d-{self.padding}-in{shape}-k{pool}-s{strides}-{self.data_format}"
+
+    def input(self) -> Array:
+        """Integers from -3 to 3, channels last: ties in most windows."""
+        rng = np.random.default_rng([*self.shape, *self.pool_size, *self.strides])
+        return rng.integers(-3, 4, self.shape).astype("float32")
+
+
+def poolings() -> Iterator[Pooling]:
+    """Windows 1-3 and strides 1-3 on either axis beside unlike ones, both paddings, both data formats."""
+    for padding, k, s in product(PADDINGS, (1, 2, 3), (1, 2, 3)):
+        yield Pooling(padding, (2, 3 + s, 8 - s, 3), (k, k % 3 + 1), (s, (s + 1) % 3 + 1), DATA_FORMATS[(k + s) % 2])
+
+
+POOLINGS = list(poolings())
+
+
+@pytest.mark.parametrize("case", POOLINGS, ids=str)
+def test_max_pooling(case: Pooling) -> None:
+    """Maxima are chosen, not computed: equality."""
+    x = case.input() if case.data_format == "channels_last" else np.ascontiguousarray(np.moveaxis(case.input(), -1, 1))
+    expected, _ = upsampling.max_pool(x, case.pool_size, strides=case.strides, padding=case.padding, data_format=case.data_format)
+    got = subject.max_pool(x, case.pool_size, case.strides, case.padding, case.data_format)
+    assert got.dtype == expected.dtype
+    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("case", POOLINGS, ids=str)
+def test_max_pooling_positions(case: Pooling) -> None:
+    """The framework under Keras remembers the first of several maxima, where it tells what it remembers at all."""
+    x = case.input()
+    if case.padding not in subject.POSITIONS[BACKEND]:
+        with pytest.raises(NotImplementedError, match=f"on {BACKEND} tells no positions"):
+            subject.max_pool_with_positions(x, case.pool_size, case.strides, case.padding)
+        return
+    maxima, positions = upsampling.max_pool(x, case.pool_size, strides=case.strides, padding=case.padding)
+    got, where = subject.max_pool_with_positions(x, case.pool_size, case.strides, case.padding)
+    assert np.array_equal(got, maxima)
+    assert np.array_equal(where, positions)

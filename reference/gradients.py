@@ -1,0 +1,149 @@
+"""Gradients of the two convolutions with respect to input, kernel and bias, in closed form.
+
+Both maps are linear in the input and in the kernel, so a gradient is an adjoint. With the relation of `reference.geometry` between small
+index ``i``, tap ``t`` and big index ``j``, and ``g`` the gradient of some loss with respect to the output:
+
+=================== ============================================ ============================================
+gradient            convolution ``y[i] += x[j] @ w[t]``          transposed ``y[j] += x[i] @ w[t].T``
+=================== ============================================ ============================================
+input               ``dx[j] += g[i] @ w[t].T``                   ``dx[i] += g[j] @ w[t]``
+kernel              ``dw[t] = sum of x[j].T @ g[i]``             ``dw[t] = sum of g[j].T @ x[i]``
+bias                ``db = sum of g``                            ``db = sum of g``
+=================== ============================================ ============================================
+
+The sums run over the batch and all joined pairs ``(i, j)`` of the tap.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reference.arguments import Arguments, Array, IntOrInts, check_convolution, check_transposed
+from reference.geometry import convolution_axis, taps, transposed_axis
+from reference.taps import grouped_product
+
+
+class Gradients(NamedTuple):
+    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,)."""
+
+    x: Array
+    kernel: Array
+    bias: Array
+
+
+def conv_gradients(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    upstream: ArrayLike,
+    *,
+    strides: IntOrInts = 1,
+    padding: str = "valid",
+    dilation_rate: IntOrInts = 1,
+    groups: int = 1,
+    data_format: str = "channels_last",
+    rank: int | None = None,
+) -> Gradients:
+    """``dx[j] += g[i] @ w[t].T``, ``dw[t] = sum of x[j].T @ g[i]``, ``db = sum of g``, all over ``j = i s + t d - before``.
+
+    Args:
+        x: (batch, *spatial, channels), or (batch, channels, *spatial) for ``channels_first``.
+        kernel: (*kernel_size, channels / groups, filters).
+        upstream: g, the gradient with respect to the output, in the output's shape and data format.
+        rank: the number of spatial axes, by default what the kernel has.
+
+    Raises:
+        ValueError: a bad argument, a valid window larger than its input, or an upstream gradient that has not the output's shape.
+    """
+    a = check_convolution(
+        x,
+        kernel,
+        None,
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation_rate,
+        groups=groups,
+        data_format=data_format,
+        rank=rank,
+    )
+    axes = tuple(
+        convolution_axis(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+    )
+    g = _upstream(a, upstream, tuple(axis.small for axis in axes))
+    kind = np.result_type(a.dtype, g)
+    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
+    for tap, small, big in taps(axes):
+        dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], groups), groups)
+        dw[tap] = _correlation(a.x[:, *big], g[:, *small], groups)
+    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+
+
+def conv_transpose_gradients(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    upstream: ArrayLike,
+    *,
+    strides: IntOrInts = 1,
+    padding: str = "valid",
+    output_padding: IntOrInts | None = None,
+    dilation_rate: IntOrInts = 1,
+    data_format: str = "channels_last",
+    rank: int | None = None,
+) -> Gradients:
+    """``dx[i] += g[j] @ w[t]``, ``dw[t] = sum of g[j].T @ x[i]``, ``db = sum of g``, all over ``j = i s + t d - crop``.
+
+    Arguments and errors as in `conv_gradients`; ``kernel`` is (*kernel_size, filters, channels).
+    """
+    a = check_transposed(
+        x,
+        kernel,
+        None,
+        strides=strides,
+        padding=padding,
+        output_padding=output_padding,
+        dilation_rate=dilation_rate,
+        data_format=data_format,
+        rank=rank,
+    )
+    axes = tuple(
+        transposed_axis(n, k, s, d, padding, p)
+        for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
+    )
+    g = _upstream(a, upstream, tuple(axis.big for axis in axes))
+    kind = np.result_type(a.dtype, g)
+    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
+    for tap, small, big in taps(axes):
+        dx[:, *small] += g[:, *big] @ a.kernel[tap]
+        dw[tap] = _correlation(g[:, *big], a.x[:, *small], 1)
+    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+
+
+def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
+    """The upstream gradient with its channels last."""
+    g = np.asarray(upstream)
+    shape = (a.batch, *size, a.filters)
+    wanted = shape if a.data_format == "channels_last" else (a.batch, a.filters, *size)
+    if g.shape != wanted:
+        raise ValueError(f"the upstream gradient must have the output's shape {wanted}, got {g.shape}")
+    return g if a.data_format == "channels_last" else np.moveaxis(g, 1, -1)
+
+
+def _in_format(dx: Array, a: Arguments) -> Array:
+    return dx if a.data_format == "channels_last" else np.moveaxis(dx, -1, 1)
+
+
+def _swapped(w: Array, groups: int) -> Array:
+    """``w[c, f]`` of every group as ``w[f, c]``: (channels / groups, filters) becomes (filters / groups, channels)."""
+    channels, filters = w.shape
+    return w.reshape(channels, groups, filters // groups).transpose(2, 1, 0).reshape(filters // groups, groups * channels)
+
+
+def _correlation(a: Array, b: Array, groups: int) -> Array:
+    """``sum over batch and space of a[..., c].T @ b[..., f]``, ``c`` and ``f`` of the same group: (channels / groups, filters)."""
+    a = a.reshape(-1, groups, a.shape[-1] // groups)
+    b = b.reshape(-1, groups, b.shape[-1] // groups)
+    if groups == 1:
+        return np.asarray(a[:, 0].T @ b[:, 0])
+    return np.asarray(np.einsum("ngc,ngf->cgf", a, b).reshape(a.shape[-1], -1))
