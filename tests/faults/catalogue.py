@@ -14,7 +14,7 @@ from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES, Subject
 from tests.faults.planting import FAULTS, Fault
 
-MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states")
+MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "published")
 """Where faults are planted; each is a class of them."""
 
 for _module in MODULES:
