@@ -13,6 +13,7 @@ from conformance import deviations
 from conformance.cases import parse
 from conformance.claims import CLAIMS
 from conformance.deviations import Deviation, DeviationsError
+from conformance.facts import CASE_FACTS
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES
@@ -177,6 +178,7 @@ ALL_KEYS = "all_axes, any_axis, environment, first_axis, heuristic, id, last_axi
         ("[[deviation]]\nenvironment = 3", "environment must be a table, got 3"),
         ("[[deviation]]\nversions = 3", "versions must be a table, got 3"),
         ("[[deviation]]\nlast_axis = 3", "last_axis must be a table, got 3"),
+        ("[[deviation]]\nwhere = { strides = 1 }", f"unknown fact 'strides': expected one of {', '.join(CASE_FACTS)}"),
         (
             "[[deviation]]\ncolour = 3",
             f"unknown key 'colour': expected some of {ALL_KEYS}",
