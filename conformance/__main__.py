@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
 from conformance.commands import CommandError
 
-COMMANDS: tuple[str, ...] = ("explain", "known")
+COMMANDS: tuple[str, ...] = ("explain", "compare", "page", "known")
 """Modules of this package that are commands. Each has ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``, and
 raises `CommandError` for what the user should read as one line."""
 
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f"conformance.{name}")
         module.add_arguments(commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY))
     arguments = parser.parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that lacks a sign gets another in its place
     try:
         return int(importlib.import_module(f"conformance.{arguments.command}").run(arguments))
     except CommandError as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from conformance.cases import Case
-from conformance.contract import axes, error_due, output_shape
-from reference.geometry import Axis, effective_kernel
+from conformance.contract import axes, error_due
+from reference.geometry import Axis, effective_kernel, overhang
 
 Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "least_kernel", "strided", "overhangs_alike", "empty", "refused", "refused_for",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "empty", "refused", "refused_for",
     "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
@@ -24,11 +24,12 @@ AXIS_FACTS = (
     "effective_kernel",
     "output_padding",
     "kernel_minus_stride",
+    "kernel_minus_size",
     "size_mod_stride",
-    "windows_per_phase",
-    "overhang",
+    "total_padding",
     "rest",
-    "output_with_other_overhang",
+    "windows_per_phase",
+    "output_with_other_padding",
     "output",
 )
 
@@ -37,11 +38,13 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
-    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``overhangs_alike``: all axes have the same
-    overhang. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
+    axes is the same. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
-    shape = output_shape(replace(case, data_format="channels_last")) if error_due(case) is None else None
+    known = _geometry(case)
+    refused = None in known
+    spatial = tuple(axis.big if case.transposed else axis.small for axis in known if axis is not None)
     return {
         "layer": case.layer,
         "padding": case.padding,
@@ -54,13 +57,13 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "use_bias": case.use_bias,
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
-        "filters_match_width": shape is not None and shape[-2] == case.filters > 1,
+        "filters_match_width": not refused and spatial[-1] == case.filters > 1,
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
-        "overhangs_alike": shape is not None and len({max(_reach(case, axis), 0) for axis in axes(case)}) == 1,
-        "empty": shape is not None and 0 in shape,
-        "refused": shape is None,
-        "refused_for": None if shape is not None else _refused_for(case),
+        "paddings_alike": not refused and len(set(_paddings(case))) == 1,
+        "empty": 0 in spatial,
+        "refused": refused,
+        "refused_for": _refused_for(case) if refused else None,
         "mode": mode,
         "claim": claim,
     }
@@ -73,46 +76,74 @@ def _refused_for(case: Case) -> str:
 
 
 def axis_facts(case: Case) -> tuple[Facts, ...]:
-    """The facts `AXIS_FACTS` of every axis.
+    """The facts `AXIS_FACTS` of every axis. The mappings are shared between cases: they are for reading.
 
-    ``output_padding`` is None where Keras chooses it. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
-    an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
-    ``overhang`` is by how much all windows together are longer than the big side (what "same" pads or crops), ``rest`` by how much they are
-    shorter; ``output_with_other_overhang`` how many windows of a convolution fit if it is padded by the overhang of the other axis;
-    ``output`` is the size of the result. These four are None where an error is due.
+    ``output_padding`` is None where Keras chooses it. ``kernel_minus_stride`` and ``kernel_minus_size`` are of the undilated and of the
+    effective kernel. ``total_padding`` is what ``same`` adds to a convolution's input, or cuts from the full length of a transposed one,
+    on both sides together; ``rest`` how many elements of the longer side no window reaches.
+    ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
+    element first and divides as C does; 0 or less where none fits.
+    ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
+    of the other axis. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
-    results: tuple[Facts, ...] = ({"overhang": None, "rest": None, "output_with_other_overhang": None, "output": None},) * case.rank
-    if error_due(case) is None:
-        reaches = [_reach(case, axis) for axis in axes(case)]
-        results = tuple(
-            {
-                "overhang": max(reach, 0),
-                "rest": max(-reach, 0),
-                "output_with_other_overhang": max(
-                    (axis.big + max(other, 0) - effective_kernel(axis.kernel, axis.dilation)) // axis.stride + 1, 0
-                ),
-                "output": axis.big if case.transposed else axis.small,
-            }
-            for axis, reach, other in zip(axes(case), reaches, reaches[::-1], strict=True)
-        )
     paddings = case.output_padding or (None,) * case.rank
+    known = _geometry(case)
+    others = _paddings(case)[::-1]
     return tuple(
-        {
-            "size": n,
-            "kernel": k,
-            "stride": s,
-            "dilation": d,
-            "effective_kernel": effective_kernel(k, d),
-            "output_padding": p,
-            "kernel_minus_stride": k - s,
-            "size_mod_stride": n % s,
-            "windows_per_phase": int((-(-n // d) - k + s) / s),
-            **result,
-        }
-        for n, k, s, d, p, result in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, results, strict=True)
+        _axis(n, k, s, d, p, case.padding == "same", case.transposed, axis, other)
+        for n, k, s, d, p, axis, other in zip(
+            case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, known, others, strict=True
+        )
     )
 
 
-def _reach(case: Case, axis: Axis) -> int:
-    """How much longer than the big side all windows together are, as the case's padding places them; negative where they are shorter."""
+def _paddings(case: Case) -> list[int]:
+    """The total padding of every axis, 0 where an error is due."""
+    return [0 if axis is None or case.padding != "same" else max(_reach(axis), 0) for axis in _geometry(case)]
+
+
+def _reach(axis: Axis) -> int:
+    """By how much all windows together are longer than the big side; negative where they are shorter."""
     return (axis.small - 1) * axis.stride + effective_kernel(axis.kernel, axis.dilation) - axis.big
+
+
+_GEOMETRIES: dict[tuple[object, ...], tuple[Axis | None, ...]] = {}
+_GEOMETRIES_KEPT = 16384
+
+
+def _geometry(case: Case) -> tuple[Axis | None, ...]:
+    """The axes of a case, None for each where an error is due: kept, since many cases differ in nothing but what is not geometry."""
+    key = (case.layer, case.padding, case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding)
+    known = _GEOMETRIES.get(key)
+    if known is None:
+        if len(_GEOMETRIES) >= _GEOMETRIES_KEPT:
+            _GEOMETRIES.clear()
+        known = _GEOMETRIES[key] = axes(case) if error_due(case) is None else (None,) * case.rank
+    return known
+
+
+@lru_cache(maxsize=8192)
+def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed: bool, axis: Axis | None, other: int) -> Facts:
+    """The facts of one axis: the configurations of one axis are far fewer than the cases."""
+    span = effective_kernel(k, d)
+    total = rest = swapped = None
+    if axis is not None:
+        total = overhang(axis.small, axis.big, k, s, d) if same else 0
+        rest = max(-_reach(axis), 0)
+        swapped = max((axis.big + other - span) // s + 1, 0)
+    return {
+        "size": n,
+        "kernel": k,
+        "stride": s,
+        "dilation": d,
+        "effective_kernel": span,
+        "output_padding": p,
+        "kernel_minus_stride": k - s,
+        "kernel_minus_size": span - n,
+        "size_mod_stride": n % s,
+        "total_padding": total,
+        "rest": rest,
+        "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "output_with_other_padding": swapped,
+        "output": None if axis is None else axis.big if transposed else axis.small,
+    }

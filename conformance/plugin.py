@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from conformance.cases import Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
+from conformance.progress import Progress
 from conformance.results import Record, Writer, case_record, installed
 from conformance.subjects import MODES
+from conformance.summary import Screen, Tally
 
 RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
@@ -75,13 +76,13 @@ class Plan:
 
 PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
-COUNTS = pytest.StashKey[Counter[tuple[str, str | None]]]()
+TALLY = pytest.StashKey[Tally]()
 COMPLAINTS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     plan = config.stash[PLAN] = Plan(config)
-    config.stash[COUNTS] = Counter()
+    config.stash[TALLY] = Tally()
     config.stash[COMPLAINTS] = []
     results = config.getoption("--results")
     if results and not hasattr(config, "workerinput"):
@@ -91,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
+        config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -127,17 +129,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return WorkStealingScheduling(config, log)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    counts = config.stash[COUNTS]
-    if config.get_verbosity() < 0 and not config.stash[COMPLAINTS]:
-        return
-    if not counts and not config.stash[COMPLAINTS]:
-        return
-    terminalreporter.section("conformance")
-    for complaint in config.stash[COMPLAINTS]:
-        terminalreporter.write_line(complaint, red=True)
-    for (outcome, deviation), number in sorted(counts.items(), key=lambda item: -item[1]):
-        terminalreporter.write_line(f"{number:7,} {outcome}" + (f" (known deviation {deviation})" if deviation else ""))
+def pytest_sessionstart(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(Progress(reporter), "convformance-progress")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -212,17 +207,18 @@ class Collected:
                 except CaseError:
                     continue
                 verdict = Verdict(Outcome.CRASHED, "the process died with this case")
-                self._keep(case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0))
+                record = case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0)
+                self._keep(record, True, f"{case} [{mode}]: {verdict.outcome}\n{verdict.message}", crashitem)
                 return
 
     def __init__(self, config: pytest.Config) -> None:
         self._plan = config.stash[PLAN]
+        self._tally = config.stash[TALLY]
         self._config = config
         self._environment: Record | None = None
         self._planned: set[str] = set()
         self._reported: set[str] = set()
         self._checked: set[tuple[str, str, str]] = set()
-        self._counts = config.stash[COUNTS]
         self._writer = config.stash.get(WRITER, None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -237,11 +233,11 @@ class Collected:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Hold the run as a whole to its plan, unless it was cut short; then close the results file."""
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
-        if complete:
+        if complete and not self._config.getoption("collectonly"):
             complaints = completeness.lost(self._planned, self._reported)
             wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
             if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:
-                seen = Counter({deviation: n for (_, deviation), n in self._counts.items()})
+                seen = self._tally.deviations
                 complaints += completeness.stale(self._plan.entries, self._environment, self._plan.cases, self._plan.modes, CLAIMS, seen)
             if complaints:
                 self._config.stash[COMPLAINTS].extend(complaints)
@@ -260,12 +256,12 @@ class Collected:
                 if self._writer:
                     self._writer.environment(self._environment)
             elif name == RECORD:
-                self._keep(_record(value))
+                self._keep(_record(value), report.failed, str(report.longrepr or ""), report.nodeid)
         # no place for them in other reports: junitxml would write every record as a property
         report.user_properties = [(name, value) for name, value in report.user_properties if name not in (RECORD, ENVIRONMENT)]
 
-    def _keep(self, record: Record) -> None:
-        self._counts[record["outcome"], record["deviation"]] += 1
+    def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
+        self._tally.add(record, failed, text, nodeid)
         self._checked.add((record["id"], record["mode"], record["claim"]))
         if self._writer:
             self._writer.case(record)

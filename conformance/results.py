@@ -1,20 +1,26 @@
 """What a run leaves behind for machines: JSON Lines, one object a line, appended as the run goes.
 
 First an ``environment``, then a ``case`` for every check of a case, last a ``summary`` (absent from a run that was interrupted).
+`Writer` writes it, `read` reads it back, as much of it as can be read.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
+import re
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
-from conformance.cases import Case
-from conformance.outcomes import Verdict
+from conformance.cases import Case, CaseError, parse
+from conformance.outcomes import Outcome, Verdict
 
 SCHEMA = 1
 """Version of the format: a reader refuses a later one."""
@@ -23,7 +29,7 @@ Record = dict[str, Any]
 
 
 def case_record(case: Case, claim: str, mode: str, verdict: Verdict, deviation: str | None, seconds: float) -> Record:
-    """The line of one check: which case and mode, what came out, how long the subject took."""
+    """The line of one check: which case and mode, what came out, how long the subject took; ``at`` if an element was found to differ."""
     return {
         "kind": "case",
         "id": str(case),
@@ -35,6 +41,7 @@ def case_record(case: Case, claim: str, mode: str, verdict: Verdict, deviation: 
         "error_in_bounds": verdict.error_in_bounds,
         "seconds": round(seconds, 6),
         "message": verdict.message,
+        **({} if verdict.at is None else {"at": list(verdict.at)}),
     }
 
 
@@ -91,6 +98,226 @@ class Writer:
     def _line(self, record: Record) -> None:
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._file.flush()
+
+
+class ResultsError(ValueError):
+    """A results file that cannot be used; the message is one line and names the file."""
+
+
+Key = tuple[Case, str, str]
+"""What a result is about: case, mode, claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ``case`` line, checked: every field has the type it is said to have, and texts have no control characters."""
+
+    case: Case
+    mode: str
+    claim: str
+    outcome: Outcome
+    deviation: str | None
+    error_in_bounds: float | None
+    seconds: float
+    message: str
+    at: tuple[int, ...] | None
+    characteristics: Mapping[str, str | int | float | bool | None]
+
+    @property
+    def key(self) -> Key:
+        return self.case, self.mode, self.claim
+
+
+@dataclass(frozen=True)
+class Run:
+    """What could be read of one results file. ``notes`` are one line each, for the user: what could not be read, or is missing."""
+
+    path: Path
+    environment: Record
+    entries: Mapping[Key, Entry]
+    complete: bool
+    notes: tuple[str, ...]
+
+    @cached_property
+    def counts(self) -> Counter[Outcome]:
+        return Counter(entry.outcome for entry in self.entries.values())
+
+    @property
+    def label(self) -> str:
+        """The run in a few words: what was tested on what, else the file."""
+        versions, backend = self.environment.get("versions", {}), self.environment.get("backend")
+        keras = self.environment.get("keras")
+        if not keras or not backend:
+            return str(self.environment.get("subject", self.path.name))
+        version = versions.get(backend)
+        return f"Keras {keras}, {backend} {version}" if version else f"Keras {keras}, {backend}"
+
+
+LONGEST_LINE = 1 << 22
+"""Bytes of a line that are read: no record comes near it, and a hostile file does not fill the memory."""
+
+
+def read(path: Path) -> Run:
+    """The run that a results file holds: all lines that can be read, and notes about the others.
+
+    Raises:
+        ResultsError: the file cannot be opened, is not a results file, or is of a later version of the format; one line.
+    """
+    environment: Record = {}
+    entries: dict[Key, Entry] = {}
+    lost: list[str] = []
+    notes: list[str] = []
+    summary: Record | None = None
+    number = 0
+    try:
+        for number, line in enumerate(_lines(path), 1):
+            try:
+                record = _json_object(line)
+            except ValueError as error:
+                if number == 1:
+                    raise ResultsError(f"{path} is not a results file: its first line is {error}") from None
+                lost.append(f"line {number} is {error}")
+                continue
+            kind = record.get("kind")
+            if number == 1 and kind not in ("environment", "case"):
+                raise ResultsError(f"{path} is not a results file: its first line is no environment")
+            if kind == "environment" and number == 1:
+                environment = _environment(record, path)
+            elif kind == "environment":
+                notes.append(f"{path}: another run begins at line {number}; only the first is used")
+                break
+            elif kind == "case":
+                try:
+                    entry = _entry(record)
+                except ValueError as error:
+                    lost.append(f"line {number}: {error}")
+                else:
+                    entries[entry.key] = entry
+            elif kind == "summary":
+                summary = record
+            else:
+                lost.append(f"line {number} is of an unknown kind")
+    except OSError as error:
+        raise ResultsError(f"cannot read results file {path}: {error.strerror or error}") from None
+    if not number:
+        raise ResultsError(f"{path} is empty: its run was interrupted before the first case")
+    if not environment:
+        notes.append(f"{path}: says nothing of its environment")
+    if lost:
+        notes.append(f"{path}: {len(lost):,} of {number:,} lines cannot be read and are left out; {lost[0]}")
+    if summary is None:
+        notes.append(f"{path}: the run was interrupted (no summary); the {len(entries):,} cases it had are used")
+    return Run(path, environment, entries, summary is not None, tuple(notes))
+
+
+def plain(text: str) -> str:
+    """``text`` without what a terminal or an encoder would choke on: control characters other than newline, lone surrogates."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_UNPRINTABLE = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            yield line
+
+
+def _json_object(line: bytes) -> Record:
+    """Raises: ValueError, with what the line is instead."""
+    if len(line) >= LONGEST_LINE:
+        raise ValueError("too long")
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ValueError("no UTF-8 text") from None
+    except (ValueError, RecursionError):  # deep nesting exhausts the parser's stack
+        raise ValueError("no JSON" if line.endswith(b"\n") else "cut off") from None
+    if not isinstance(record, dict):
+        raise ValueError("no JSON object")
+    return record
+
+
+def _environment(record: Record, path: Path) -> Record:
+    schema = record.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ResultsError(f"{path} is not a results file: its environment has no schema version")
+    if schema != SCHEMA:
+        raise ResultsError(f"{path} has schema version {schema}, and this convformance reads {SCHEMA}: use the version that wrote it")
+    cleaned: Record = {_line(key, 100): _scalar(value) for key, value in record.items() if key not in _NESTED}
+    for key in _NESTED & record.keys():
+        value = record[key]
+        if isinstance(value, dict):
+            cleaned[key] = {_line(name, 100): _scalar(each) for name, each in value.items()}
+        elif isinstance(value, list):
+            cleaned[key] = [_scalar(each) for each in value]
+    for key, kind in (("versions", dict), ("flags", dict), ("modes", list)):
+        if not isinstance(cleaned.get(key), kind):
+            cleaned[key] = kind()
+    return cleaned
+
+
+_NESTED = {"versions", "flags", "modes"}
+
+
+def _line(text: str, most: int) -> str:
+    """Printable text of one line, so that no field can pass for several."""
+    return plain(text).replace("\n", " ")[:most]
+
+
+def _scalar(value: Any) -> str | int | float | bool | None:
+    """A value to be shown and compared: numbers, truth values, None, and short text for all else."""
+    if isinstance(value, str):
+        return _line(value, 1000)
+    if isinstance(value, bool | float) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 1 << 63 else float(_number(value) or 0.0)
+    return f"({type(value).__name__})"
+
+
+_parse = lru_cache(maxsize=1 << 17)(parse)
+
+
+def _entry(record: Record) -> Entry:
+    """Raises: ValueError, one line, for a record without the fields that matter; others are taken if they are of their type."""
+    for key in ("id", "mode", "outcome"):
+        if not isinstance(record.get(key), str):
+            raise ValueError(f"a case without {key!r}")
+    try:
+        case, outcome = _parse(plain(record["id"])[:300]), Outcome(record["outcome"])
+    except CaseError as error:
+        raise ValueError(str(error)) from None
+    except ValueError:
+        raise ValueError(f"unknown outcome {plain(record['outcome'])[:40]!r}") from None
+    message, claim, deviation = record.get("message"), record.get("claim"), record.get("deviation")
+    at, characteristics = record.get("at"), record.get("characteristics")
+    return Entry(
+        case=case,
+        mode=_line(record["mode"], 40),
+        claim=_line(claim, 40) if isinstance(claim, str) else "forward",
+        outcome=outcome,
+        deviation=_line(deviation, 100) if isinstance(deviation, str) else None,
+        error_in_bounds=_number(record.get("error_in_bounds")),
+        seconds=_number(record.get("seconds")) or 0.0,
+        message=plain(message)[:20_000] if isinstance(message, str) else "",
+        at=tuple(at) if isinstance(at, list) and at and all(type(i) is int and 0 <= i < 1 << 31 for i in at) else None,
+        characteristics=(
+            {_line(name, 100): _scalar(value) for name, value in characteristics.items()} if isinstance(characteristics, dict) else {}
+        ),
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A float, infinities included; None for what is not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf
+    return None if math.isnan(number) else number
 
 
 def installed(*packages: str) -> str | None:

@@ -43,6 +43,7 @@ def test_up_sampling(case: Resampling) -> None:
         assert verdict.outcome is Outcome.CONFORMS, verdict.message
     else:
         assert verdict.outcome is deviation.outcome, f"{deviation.id} no longer holds: {verdict.message or verdict.outcome}"
+        raise pytest.xfail.Exception(f"{deviation.id}: {deviation.reason}", pytrace=False)
 
 
 def covered_by(deviation: Deviation) -> list[Resampling]:
@@ -53,7 +54,7 @@ def covered_by(deviation: Deviation) -> list[Resampling]:
 def test_bicubic_table_moves_positions_by_half_its_step_at_most() -> None:
     """The deviating result lies within the bound of one whose positions are off by 1/2048."""
     cases = covered_by(CUBIC_TABLE)
-    assert bool(cases) == (BACKEND == "tensorflow")
+    assert bool(cases) == (CUBIC_TABLE.backend == BACKEND)
     for case in cases:
         x = case.input()
         expected = upsampling.resize(x, case.target, case.interpolation, data_format=case.data_format)
@@ -65,7 +66,7 @@ def test_other_bicubic_is_that_of_another_coefficient_and_border() -> None:
     cases = [
         case for case in covered_by(OTHER_CUBIC) if all(o in (n, 2 * n, 4 * n) for n, o in zip(case.shape[1:3], case.target, strict=True))
     ]
-    assert bool(cases) == (BACKEND == "torch")
+    assert bool(cases) == (OTHER_CUBIC.backend == BACKEND)
     for case in cases:
         x = case.input()
         other = upsampling.resize(x, case.target, "bicubic", data_format=case.data_format, coefficient=Fraction(-3, 4), border="repeated")

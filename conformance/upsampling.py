@@ -75,35 +75,46 @@ class Deviation(NamedTuple):
     """Where an answer is known to be another than the exact one, which outcome that is, and what is computed instead."""
 
     id: str
+    backend: str
+    interpolations: tuple[str, ...]
+    harmless: Fraction | None
+    """Cases all of whose positions are multiples of this are not covered: there both answers are the same. None covers all."""
     outcome: Outcome
     reason: str
 
 
 CUBIC_TABLE = Deviation(
     "resize-bicubic-table",
+    "tensorflow",
+    ("bicubic",),
+    Fraction(1, 1024),
     Outcome.WRONG_VALUE,
     "TensorFlow takes bicubic weights from a table of 1024 positions between two elements: every other position is off by up to 1/2048",
 )
 OTHER_CUBIC = Deviation(
     "resize-bicubic-coefficient",
+    "torch",
+    ("bicubic",),
+    Fraction(1),
     Outcome.WRONG_VALUE,
     "PyTorch's bicubic filter has the coefficient -3/4, and repeats the first and last element beyond the border",
 )
-NO_LANCZOS = Deviation("resize-lanczos-declined", Outcome.DECLINED, "Keras declines lanczos filters on PyTorch")
+NO_LANCZOS = Deviation(
+    "resize-lanczos-declined", "torch", ("lanczos3", "lanczos5"), None, Outcome.DECLINED, "Keras declines lanczos filters on PyTorch"
+)
+KNOWN = (CUBIC_TABLE, OTHER_CUBIC, NO_LANCZOS)
 
 
 def known_deviation(backend: str, case: Resampling) -> Deviation | None:
     """The deviation that covers a case, if any. Strict both ways: a covered case must come out as it says."""
-    if case.interpolation.startswith("lanczos") and backend == "torch":
-        return NO_LANCZOS
-    if case.interpolation == "bicubic" and backend == "torch" and not _positions_are_multiples_of(1, case):
-        return OTHER_CUBIC
-    if case.interpolation == "bicubic" and backend == "tensorflow" and not _positions_are_multiples_of(Fraction(1, 1024), case):
-        return CUBIC_TABLE
+    for known in KNOWN:
+        covered = known.backend == backend and case.interpolation in known.interpolations
+        if covered and (known.harmless is None or not _positions_are_multiples_of(known.harmless, case)):
+            return known
     return None
 
 
-def _positions_are_multiples_of(step: Fraction | int, case: Resampling) -> bool:
+def _positions_are_multiples_of(step: Fraction, case: Resampling) -> bool:
     """Whether ``(i + 1/2) n / o - 1/2`` is one for all i of both axes, or does not matter, on an axis of one element."""
     return all(
         n == 1 or (((i + Fraction(1, 2)) * n / o - Fraction(1, 2)) / step).denominator == 1

@@ -101,7 +101,7 @@ def _same_transposed(case: Case) -> bool:
 
 
 def _odd_crop(case: Case) -> bool:
-    return _same_transposed(case) and any((axis["overhang"] or 0) % 2 for axis in axis_facts(case))
+    return _same_transposed(case) and any((axis["total_padding"] or 0) % 2 for axis in axis_facts(case))
 
 
 # Keras's layers
