@@ -13,7 +13,8 @@ Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "empty", "refused", "mode", "claim",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "empty", "refused", "refused_for",
+    "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -26,7 +27,9 @@ AXIS_FACTS = (
     "kernel_minus_size",
     "size_mod_stride",
     "total_padding",
+    "rest",
     "windows_per_phase",
+    "output_with_other_padding",
     "output",
 )
 
@@ -35,7 +38,9 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
-    ``empty``: the defined result has no elements. ``refused``: an error is due; the other two are False then.
+    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
+    axes is the same. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
     refused = None in known
@@ -53,11 +58,21 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
         "filters_match_width": not refused and spatial[-1] == case.filters > 1,
+        "least_kernel": min(case.kernel_size),
+        "strided": max(case.strides) > 1,
+        "paddings_alike": not refused and len(set(_paddings(case))) == 1,
         "empty": 0 in spatial,
         "refused": refused,
+        "refused_for": _refused_for(case) if refused else None,
         "mode": mode,
         "claim": claim,
     }
+
+
+def _refused_for(case: Case) -> str:
+    if max(case.strides) > 1 < max(case.dilation_rate):
+        return "strides_with_dilation"
+    return "output_padding" if case.transposed else "window"
 
 
 def axis_facts(case: Case) -> tuple[Facts, ...]:
@@ -65,16 +80,31 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
 
     ``output_padding`` is None where Keras chooses it. ``kernel_minus_stride`` and ``kernel_minus_size`` are of the undilated and of the
     effective kernel. ``total_padding`` is what ``same`` adds to a convolution's input, or cuts from the full length of a transposed one,
-    on both sides together. ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows
-    an implementation counts that samples every d-th element first and divides as C does; 0 or less where none fits.
-    ``output`` is the size of the result. This and ``total_padding`` are None where an error is due.
+    on both sides together; ``rest`` how many elements of the longer side no window reaches.
+    ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
+    element first and divides as C does; 0 or less where none fits.
+    ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
+    of the other axis. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
     paddings = case.output_padding or (None,) * case.rank
     known = _geometry(case)
+    others = _paddings(case)[::-1]
     return tuple(
-        _axis(n, k, s, d, p, case.padding == "same", case.transposed, axis)
-        for n, k, s, d, p, axis in zip(case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, known, strict=True)
+        _axis(n, k, s, d, p, case.padding == "same", case.transposed, axis, other)
+        for n, k, s, d, p, axis, other in zip(
+            case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, known, others, strict=True
+        )
     )
+
+
+def _paddings(case: Case) -> list[int]:
+    """The total padding of every axis, 0 where an error is due."""
+    return [0 if axis is None or case.padding != "same" else max(_reach(axis), 0) for axis in _geometry(case)]
+
+
+def _reach(axis: Axis) -> int:
+    """By how much all windows together are longer than the big side; negative where they are shorter."""
+    return (axis.small - 1) * axis.stride + effective_kernel(axis.kernel, axis.dilation) - axis.big
 
 
 _GEOMETRIES: dict[tuple[object, ...], tuple[Axis | None, ...]] = {}
@@ -93,12 +123,14 @@ def _geometry(case: Case) -> tuple[Axis | None, ...]:
 
 
 @lru_cache(maxsize=8192)
-def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed: bool, axis: Axis | None) -> Facts:
+def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed: bool, axis: Axis | None, other: int) -> Facts:
     """The facts of one axis: the configurations of one axis are far fewer than the cases."""
     span = effective_kernel(k, d)
-    total = None
+    total = rest = swapped = None
     if axis is not None:
         total = overhang(axis.small, axis.big, k, s, d) if same else 0
+        rest = max(-_reach(axis), 0)
+        swapped = max((axis.big + other - span) // s + 1, 0)
     return {
         "size": n,
         "kernel": k,
@@ -110,6 +142,8 @@ def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed:
         "kernel_minus_size": span - n,
         "size_mod_stride": n % s,
         "total_padding": total,
+        "rest": rest,
         "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "output_with_other_padding": swapped,
         "output": None if axis is None else axis.big if transposed else axis.small,
     }

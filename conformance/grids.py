@@ -10,8 +10,8 @@ Families, for each layer and padding:
 - **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation), every input size;
 - **grouped**: the same pairs of windows with groups, where the layer has them, each at one input size;
 - **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
-- **refused**: what must be an error: valid windows larger than their input, one axis at a time, and strides together with
-  dilation, on one axis and across the two.
+- **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
+  axis and across the two; an output padding that is not below its stride, one axis at a time.
 
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
@@ -44,12 +44,12 @@ class Bounds:
 
 
 BOUNDS = {
-    "smoke": Bounds(kernel=3, stride=3, dilation=2, size=4),
+    "smoke": Bounds(kernel=3, stride=3, dilation=3, size=4),
     "standard": Bounds(kernel=5, stride=4, dilation=3, size=9),
     "exhaustive": Bounds(kernel=7, stride=5, dilation=3, size=16),
 }
 """The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
-larger than their input."""
+larger than their input. Its dilation of 3 is there for a padding of 3, the least odd one of which half rounds up, not down, to even."""
 
 FACTORS: dict[str, Sequence[Any]] = {
     "channels": (1, 2, 3, 8),  # in each group
@@ -167,6 +167,8 @@ def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
             if len(fitting) > 1:
                 yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
         yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(plain_rows))
+        if with_output_padding:
+            yield from _output_padding_not_below_stride(layer, padding, bounds, next(plain_rows))
 
 
 def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
@@ -207,6 +209,15 @@ def _strides_with_dilation(layer: str, padding: str, bounds: Bounds, with_output
     for s, d in product(_up_to(bounds.stride)[1:], _up_to(bounds.dilation)[1:]):
         both, strided, dilated = Window(2, s, d, given), Window(2, s, 1, given), Window(2, 1, d, given)
         for pair in (Pair(both, plain), Pair(plain, both), Pair(strided, dilated), Pair(dilated, strided)):
+            yield _case(layer, padding, pair, (bounds.size, bounds.size - 1), row)
+
+
+def _output_padding_not_below_stride(layer: str, padding: str, bounds: Bounds, row: dict[str, Any]) -> Iterator[Case]:
+    """An output padding as large as its stride, and one larger, beside one that is not: refused at construction, whatever the size."""
+    plain = Window(2, 1, 1, 0)
+    for s, beyond in product(_up_to(bounds.stride), (0, 1)):
+        wrong = Window(3, s, 1, s + beyond)
+        for pair in (Pair(wrong, plain), Pair(plain, wrong)):
             yield _case(layer, padding, pair, (bounds.size, bounds.size - 1), row)
 
 

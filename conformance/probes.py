@@ -25,6 +25,10 @@ SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 """p of each type, hidden bit included."""
 
 
+ATTEMPTS = 1024
+"""Draws of an input before a case is given up. Nearly always one is enough; 16 pixels in a row with one channel need some hundred."""
+
+
 class UntrustedCaseError(Exception):
     """The data of a case would prove nothing, or break the condition that makes equality the verdict: a fault of this project."""
 
@@ -80,7 +84,7 @@ def exact(case: Case) -> Probe:
     """
     weights = _weights(case.configuration)
     seed, keep = _seed(str(case), "x"), weights.x_keep
-    for attempt in range(64):
+    for attempt in range(ATTEMPTS):
         draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.dtype), keep)
         x = draw.array()
         if keep == 1.0 and not _neighbours_differ(x):
@@ -139,10 +143,11 @@ def _weights(configuration: Case) -> _Weights:
     budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
     n = terms(configuration)
     share = budget // min(n, budget)
+    least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
     x_most, kernel_most = {
         "symmetric": (isqrt(share), isqrt(share)),
         "wide_input": (share, 1),
-        "wide_kernel": (1, share),
+        "wide_kernel": (least, share // least),
     }[configuration.data]
     kind, name = storage(configuration.dtype), str(configuration)
     draws = {"kernel": Draw(_seed(name, "kernel"), (kernel_most + 1) // 2, configuration.kernel_shape, kind)}

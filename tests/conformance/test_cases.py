@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,3 +102,75 @@ def test_any_text_is_a_case_or_an_error_of_one_line(text: str) -> None:
         parse(text)
     except CaseError as error:
         assert len(str(error).splitlines()) == 1
+
+
+GOOD: dict[str, Any] = {
+    "layer": "conv2d", "padding": "valid", "input_shape": (2, 5, 7, 3), "kernel_size": (3, 2), "filters": 4, "strides": (2, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"layer": "dense"}, "unknown layer 'dense': expected one of conv2d, conv2d_transpose"),
+        ({"padding": "full"}, "unknown padding 'full': expected one of valid, same"),
+        ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16"),
+        ({"data_format": "nhwc"}, "unknown data_format 'nhwc': expected one of channels_last, channels_first"),
+        ({"data": "wide"}, "unknown data 'wide': expected one of symmetric, wide_input, wide_kernel"),
+        ({"input_shape": (2, 5, 3)}, "in needs 4 number(s), got in2x5x3"),
+        ({"kernel_size": (3,)}, "k needs 2 number(s), got k3"),
+        ({"kernel_size": (3, 0)}, "every number of k must be at least 1, got k3x0"),
+        ({"filters": 0}, "every number of f must be at least 1, got f0"),
+        ({"strides": (0, 1)}, "every number of s must be at least 1, got s0x1"),
+        ({"dilation_rate": (1, 1, 1)}, "d needs 2 number(s), got d1x1x1"),
+        ({"groups": 0}, "every number of g must be at least 1, got g0"),
+        ({"layer": "conv2d_transpose", "output_padding": (1,)}, "op needs 2 number(s), got op1"),
+    ],
+)
+def test_what_makes_no_case_is_said_in_these_words(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(CaseError) as caught:
+        Case(**{**GOOD, **fields})
+    assert str(caught.value) == message
+
+
+EXPECTED_PART = (
+    "in<numbers>, k<numbers>, s<numbers>, d<numbers>, op<numbers>, f<numbers>, g<numbers>, float32, float64, float16, bfloat16,"
+    " channels_last, channels_first, symmetric, wide_input, wide_kernel, nobias, bias"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dense-same", "cannot read 'dense' in case id 'dense-same': expected a layer (conv2d, conv2d_transpose)"),
+        ("conv2d", "cannot read its end in case id 'conv2d': expected a padding (valid, same)"),
+        ("conv2d-full", "cannot read 'full' in case id 'conv2d-full': expected a padding (valid, same)"),
+        ("conv2d-same", "case id 'conv2d-same' lacks its part 'in' (input_shape)"),
+        ("conv2d-same-x9", f"cannot read 'x9' in case id 'conv2d-same-x9': expected one of {EXPECTED_PART}"),
+        ("conv2d-same-f1x2", "cannot read 'f1x2' in case id 'conv2d-same-f1x2': expected one number"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_these_words(text: str, message: str) -> None:
+    with pytest.raises(CaseError) as caught:
+        parse(text)
+    assert str(caught.value) == message
+
+
+def test_shapes_in_the_layout_of_the_case() -> None:
+    case = Case(**GOOD)
+    assert case.in_layout((2, 5, 7, 3)) == (2, 5, 7, 3)
+    assert Case(**GOOD, data_format="channels_first").in_layout((2, 5, 7, 3)) == (2, 3, 5, 7)
+
+
+def test_arguments_of_the_layer_are_those_that_differ_from_its_defaults() -> None:
+    plain = Case(**{**GOOD, "strides": (1, 1)})
+    assert plain.layer_arguments() == {"filters": 4, "kernel_size": (3, 2), "data_format": "channels_last"}
+    other = Case(
+        layer="conv2d_transpose", padding="same", input_shape=(2, 5, 7, 3), kernel_size=(3, 2), filters=4, strides=(2, 1),
+        dilation_rate=(1, 2), output_padding=(1, 0), dtype="float16", data_format="channels_first", use_bias=False,
+    )  # fmt: skip
+    assert other.layer_arguments() == {
+        "filters": 4, "kernel_size": (3, 2), "strides": (2, 1), "padding": "same", "output_padding": (1, 0), "dilation_rate": (1, 2),
+        "use_bias": False, "dtype": "float16", "data_format": "channels_first",
+    }  # fmt: skip
+    assert Case(**{**GOOD, "input_shape": (2, 5, 7, 4), "groups": 2}).layer_arguments()["groups"] == 2

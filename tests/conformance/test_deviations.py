@@ -13,6 +13,7 @@ from conformance import deviations
 from conformance.cases import parse
 from conformance.claims import CLAIMS
 from conformance.deviations import Deviation, DeviationsError
+from conformance.facts import CASE_FACTS
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES
@@ -136,3 +137,85 @@ def test_any_bytes_are_entries_or_an_error_of_one_line(tmp_path_factory: pytest.
         deviations.load([path])
     except DeviationsError as error:
         assert len(str(error).splitlines()) == 1
+
+
+def test_what_an_entry_leaves_out_has_its_default(tmp_path: Path) -> None:
+    known = entry(tmp_path, "")
+    assert (known.id, known.outcome, known.reason) == ("own", Outcome.DECLINED, "because")
+    assert (known.link, known.message, known.heuristic) == ("", "", False)
+    assert known.applies({})
+    given_all = entry(tmp_path, 'link = "https://example.org/1"\nmessage = "m"\nheuristic = true')
+    assert (given_all.link, given_all.message, given_all.heuristic) == ("https://example.org/1", "m", True)
+
+
+def test_versions_of_an_environment_that_has_none_are_not_in_any_range(tmp_path: Path) -> None:
+    assert not entry(tmp_path, 'versions = { keras = ">=3" }').applies({"backend": "jax"})
+
+
+def test_a_default_output_padding_is_none(tmp_path: Path) -> None:
+    known = entry(tmp_path, 'all_axes = { output_padding = "none" }')
+    assert known.covers(parse("conv2d_transpose-same-in2x5x7x3-k3x2-f4-s2x1"), "eager", "forward")
+    assert not known.covers(CASE, "eager", "forward")
+
+
+def test_the_first_entry_that_covers_a_case_speaks_of_it(tmp_path: Path) -> None:
+    other, wide = entry(tmp_path, 'where = { layer = "conv2d" }'), entry(tmp_path, "")
+    assert deviations.covering([other, wide], CASE, "eager", "forward") is wide
+    assert deviations.covering([wide, other], CASE, "eager", "forward") is wide
+    assert deviations.covering([other], CASE, "eager", "forward") is None
+    by_claim = entry(tmp_path, 'where = { mode = "eager", claim = "forward" }')
+    assert deviations.covering([by_claim], CASE, "eager", "forward") is by_claim
+
+
+ALL_KEYS = "all_axes, any_axis, environment, first_axis, heuristic, id, last_axis, link, message, outcome, reason, versions, where"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("[[deviation]]\nlink = 3", "link must be text, got 3"),
+        ("[[deviation]]\nmessage = 3", "message must be text, got 3"),
+        ("[[deviation]]\nenvironment = 3", "environment must be a table, got 3"),
+        ("[[deviation]]\nversions = 3", "versions must be a table, got 3"),
+        ("[[deviation]]\nlast_axis = 3", "last_axis must be a table, got 3"),
+        ("[[deviation]]\nwhere = { strides = 1 }", f"unknown fact 'strides': expected one of {', '.join(CASE_FACTS)}"),
+        (
+            "[[deviation]]\ncolour = 3",
+            f"unknown key 'colour': expected some of {ALL_KEYS}",
+        ),
+        (
+            '[[deviation]]\noutcome = "fine"',
+            "unknown outcome 'fine': expected one of wrong_shape, wrong_value, wrong_dtype, declined, accepted, crashed, hung",
+        ),
+    ],
+)
+def test_a_bad_entry_is_said_in_these_words(tmp_path: Path, body: str, message: str) -> None:
+    path = tmp_path / "own.toml"
+    needed = {"id": '"a"', "outcome": '"hung"', "reason": '"r"'}
+    path.write_text(body + "".join(f"\n{key} = {value}" for key, value in needed.items() if f"\n{key} =" not in body), encoding="utf-8")
+    with pytest.raises(DeviationsError) as caught:
+        deviations.load([path])
+    assert str(caught.value) == f"{path}:1: {message}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"deviation = 3", ": expected only [[deviation]] entries, got another kind of value"),
+        (b"a = 1\nb = 2", ": expected only [[deviation]] entries, got a, b"),
+        (b"deviation = [3]", ":entry 1: a deviation must be a table, got 3"),
+        (b"id = \xff", ": not UTF-8 text (byte 5)"),
+    ],
+)
+def test_a_file_of_another_kind_is_said_in_these_words(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_bytes(content)
+    with pytest.raises(DeviationsError) as caught:
+        deviations.load([path])
+    assert str(caught.value) == f"{path}{message}"
+
+
+def test_an_empty_file_adds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("", encoding="utf-8")
+    assert len(deviations.load([path])) == len(deviations.load())

@@ -109,6 +109,20 @@ def test_strides_with_dilation_are_in_the_grid_to_be_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOUNDS)
+def test_output_paddings_not_below_their_stride_are_in_the_grid_to_be_refused(name: str) -> None:
+    wanted = set(product((0, 1), range(1, BOUNDS[name].stride + 1), (0, 1)))
+    for padding in ("valid", "same"):
+        seen = {
+            (number, case.strides[number], p - case.strides[number])
+            for case in grid(name)
+            if case.padding == padding and "output_padding" in (error_due(case) or "")
+            for number, p in enumerate(case.output_padding or ())
+            if p >= case.strides[number]
+        }
+        assert seen == wanted
+
+
+@pytest.mark.parametrize("name", BOUNDS)
 def test_cases_that_share_a_layer_stand_side_by_side(name: str) -> None:
     configurations = [case.configuration for case in grid(name)]
     changes = sum(a != b for a, b in pairwise(configurations))

@@ -116,3 +116,33 @@ def test_an_empty_result_is_a_claim_of_its_shape() -> None:
     empty = np.zeros((1, 0, 0, 1))
     assert oracles.exact(case, empty, observed(empty)).outcome == Outcome.CONFORMS
     assert oracles.exact(case, empty, observed(np.zeros((1, 1, 1, 1)))).outcome == Outcome.WRONG_SHAPE
+
+
+FOUR = parse("conv2d-valid-in1x2x2x1-k1x1-f1-s1x1")
+EIGHT = parse("conv2d-valid-in1x2x2x1-k1x1-f2-s1x1")
+
+
+def test_four_equal_elements_prove_nothing_and_three_do() -> None:
+    with pytest.raises(UntrustedCaseError) as caught:
+        oracles.check_trust(FOUR, np.full((1, 2, 2, 1), 3.0))
+    assert str(caught.value) == f"{FOUR}: all 4 elements of the expected result are 3"
+    oracles.check_trust(parse("conv2d-valid-in1x1x3x1-k1x1-f1-s1x1"), np.full((1, 1, 3, 1), 3.0))
+
+
+def test_more_than_half_must_be_nonzero() -> None:
+    values = np.zeros(8)
+    values[:4] = 1, 2, 3, 4
+    oracles.check_trust(EIGHT, values.reshape(1, 2, 2, 2))
+    values[3] = 0
+    with pytest.raises(UntrustedCaseError) as caught:
+        oracles.check_trust(EIGHT, values.reshape(1, 2, 2, 2))
+    assert str(caught.value) == f"{EIGHT}: most of the expected result is zero (3 of 8 are not)"
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 64), (17, 64), (16, 65), (2, 20)])
+def test_a_picture_is_cut_where_it_is_too_large_and_says_so(rows: int, columns: int) -> None:
+    case = parse(f"conv2d-valid-in1x{rows}x{columns}x1-k1x1-f1-s1x1")
+    lines = oracles.picture(case, np.ones((1, rows, columns, 1), dtype=bool)).splitlines()
+    assert lines[0] == f"where it differs, {rows} x {columns} (X differs, . equal):"
+    row = "X" * min(columns, 64) + (" …" if columns > 64 else "")
+    assert lines[1:] == [row] * min(rows, 16) + ["…"] * (rows > 16)

@@ -63,7 +63,7 @@ def test_the_amplitude_lies_where_the_kind_says(data: str) -> None:
             assert most > 2**11
             assert x <= most
         elif data == "wide_kernel":
-            assert x == 1
+            assert x <= 3
             assert kernel <= most
         else:
             assert max(x, kernel) ** 2 <= most

@@ -1,0 +1,127 @@
+"""``python -m conformance known``: the known deviations as a page for people, written from deviations.toml."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from math import prod
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+
+from conformance import deviations, grids
+from conformance.cases import Case
+from conformance.claims import CLAIMS
+from conformance.commands import CommandError
+from conformance.deviations import Deviation
+from conformance.outcomes import Outcome
+from conformance.subjects import MODES
+
+SUMMARY = "the known deviations as a page (Markdown), from deviations.toml"
+
+MEANING = {
+    Outcome.WRONG_SHAPE: "another shape",
+    Outcome.WRONG_VALUE: "wrong numbers",
+    Outcome.WRONG_DTYPE: "another type",
+    Outcome.DECLINED: "an exception where a result is defined",
+    Outcome.ACCEPTED: "a result where an error is due",
+    Outcome.CRASHED: "the process dies",
+    Outcome.HUNG: "no result",
+}
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", None: "every backend"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("-o", "--output", metavar="FILE.md", type=Path, help="write it there (default: to the terminal)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the page.
+
+    Raises:
+        CommandError: it cannot be written there.
+    """
+    text = page(deviations.load())
+    if arguments.output is None:
+        print(text, end="")  # noqa: T201 - this is what was asked for
+        return 0
+    try:
+        arguments.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    return 0
+
+
+def page(entries: Sequence[Deviation]) -> str:
+    """The page: a table a backend, an entry a row, in the order of the file."""
+    return "\n".join(_lines(entries)) + "\n"
+
+
+def _lines(entries: Sequence[Deviation]) -> Iterator[str]:
+    yield from (
+        "# Known deviations",
+        "",
+        "What is known to deviate in released versions, from `conformance/deviations.toml`. This page is written by",
+        "`python -m conformance known -o docs/deviations.md`; edit the list, not the page.",
+        "",
+        "Keras is the versions of Keras that deviate; an empty cell means all that were run (3.3 and later). The case is the smallest of",
+        "the grids that the entry speaks of: run it with `pytest conformance --case CASE`. *May* marks an entry of which some",
+        "covered cases conform, because the framework chooses among several algorithms.",
+    )
+    for backend, name in BACKENDS.items():
+        found = [entry for entry in entries if entry.environment.get("backend") == backend]
+        if not found:
+            continue
+        yield from (
+            "",
+            f"## {name[0].upper()}{name[1:]}",
+            "",
+            "| Keras | what comes out | why | smallest case | upstream |",
+            "| --- | --- | --- | --- | --- |",
+        )
+        for entry in found:
+            yield _row(entry, entries)
+
+
+def _row(entry: Deviation, entries: Sequence[Deviation]) -> str:
+    versions = ", ".join(f"{package if package != 'keras' else ''} {_range(wanted)}".strip() for package, wanted in entry.versions.items())
+    conditions = [f"{key} = {str(value).lower()}" for key, value in entry.environment.items() if key != "backend"]
+    keras = "; ".join(filter(None, [versions, *conditions]))
+    outcome = f"{'may: ' if entry.heuristic else ''}{MEANING[entry.outcome]} (`{entry.outcome}`)"
+    smallest = minimal(entry, entries)
+    upstream = f"[{entry.link.rpartition('/')[2]}]({entry.link})" if entry.link else ""
+    case = f"`{smallest}`" if smallest else "none in the grids"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (keras, outcome, f"{entry.reason} (`{entry.id}`)", case, upstream)) + " |"
+
+
+def _range(wanted: SpecifierSet) -> str:
+    """The lower bound first, as people read it."""
+    return ", ".join(sorted(map(str, wanted), reverse=True))
+
+
+def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
+    """The smallest case of the smoke or else of the standard grid that the entry, and none before it in the same environment, speaks of."""
+    before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
+    for grid in ("smoke", "standard"):
+        covered = [
+            case
+            for case in grids.grid(grid)
+            for claim in CLAIMS
+            if entry.covers(case, MODES[0], claim) and deviations.covering(before, case, MODES[0], claim) is None
+        ]
+        if covered:
+            return min(covered, key=lambda case: (prod(case.input_shape) * prod(case.kernel_shape), len(str(case)), case))
+    return None
+
+
+def _together(one: Deviation, other: Deviation) -> bool:
+    """Whether there may be an environment that both entries speak of."""
+    if any(other.environment.get(key, value) != value for key, value in one.environment.items()):
+        return False
+    both = [one.versions[package] & wanted for package, wanted in other.versions.items() if package in one.versions]
+    bounds = {specifier.version for wanted in both for specifier in wanted}
+    # between two bounds nothing changes: one version at each of them, and one just after
+    return all(
+        any(wanted.contains(version, prereleases=True) for bound in bounds for version in (bound, f"{bound}.1", "0")) for wanted in both
+    )

@@ -1,0 +1,66 @@
+"""All planted faults, and what the gate makes of one."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from conformance import claims, grids
+from conformance.cases import Case
+from conformance.outcomes import Outcome, Verdict
+from conformance.subjects import MODES, Subject
+from tests.faults.planting import FAULTS, Fault
+
+MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "published")
+"""Where faults are planted; each is a class of them."""
+
+for _module in MODULES:
+    importlib.import_module(f"tests.faults.{_module}")
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """The first case by which the gate rejects a subject, the claim that does, and its verdict."""
+
+    case: Case
+    claim: str
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.claim}: {self.verdict.outcome} at {self.case}"
+
+
+def faults() -> tuple[Fault, ...]:
+    """All of them; their names are unlike."""
+    return tuple(FAULTS)
+
+
+def rejections(subject: Subject, cases: Iterable[Case]) -> Iterator[Rejection]:
+    """Everything that the gate would reject of a subject, by every claim and mode, in the order of the cases."""
+    modes = [mode for mode in MODES if mode in subject.modes]
+    for case in cases:
+        for claim in claims.CLAIMS:
+            for mode in modes:
+                verdict: Verdict = getattr(claims, claim)(subject, case, mode)
+                if verdict.outcome != Outcome.CONFORMS:
+                    yield Rejection(case, claim, verdict)
+
+
+def rejection(fault: Fault, grid: str) -> Rejection | None:
+    """The first rejection on a grid, or None: the fault goes through the gate."""
+    return next(rejections(fault.make(), in_order(fault, grid)), None)
+
+
+def in_order(fault: Fault, grid: str) -> tuple[Case, ...]:
+    """The cases of a grid: in the grid's own order for a fault of memory; for others shuffled, which meets most faults early."""
+    return grids.grid(grid) if fault.kind == "states" else _shuffled(grid)
+
+
+@lru_cache
+def _shuffled(grid: str) -> tuple[Case, ...]:
+    cases = list(grids.grid(grid))
+    random.Random(0).shuffle(cases)  # noqa: S311 - an order, not a secret
+    return tuple(cases)

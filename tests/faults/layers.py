@@ -1,0 +1,204 @@
+"""A right implementation of the layers in replaceable steps, from a formulation of its own: every fault replaces one step of it.
+
+Along each axis, output ``j`` and kernel tap ``t`` meet one input element or nothing; a table of these meeting points says all there is to
+say about an axis. The input is gathered through the tables into one row of terms an output element, and the rows are multiplied with the
+kernel. A transposed convolution differs in its tables alone. Nothing of `reference` is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.probes import Probe
+from conformance.subjects import Observed
+from reference.arguments import Array
+
+NOTHING = -1
+"""Stands in a table where a tap meets no input element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One axis of a case; the fields have the letters of the equations: input n, kernel k, stride s, dilation d, output padding p."""
+
+    case: Case
+    axis: int
+
+    @property
+    def other(self) -> Side:
+        """The other axis of a layer of two."""
+        return Side(self.case, 1 - self.axis)
+
+    @property
+    def same(self) -> bool:
+        return self.case.padding == "same"
+
+    @property
+    def n(self) -> int:
+        return self.case.size[self.axis]
+
+    @property
+    def k(self) -> int:
+        return self.case.kernel_size[self.axis]
+
+    @property
+    def s(self) -> int:
+        return self.case.strides[self.axis]
+
+    @property
+    def d(self) -> int:
+        return self.case.dilation_rate[self.axis]
+
+    @property
+    def p(self) -> int | None:
+        return None if self.case.output_padding is None else self.case.output_padding[self.axis]
+
+    @property
+    def e(self) -> int:
+        """The elements from a kernel's first tap to its last."""
+        return self.k * self.d - (self.d - 1)
+
+    @property
+    def full(self) -> int:
+        """The elements from the first stamp of a transposed convolution to the end of its last."""
+        return self.n * self.s - self.s + self.e
+
+
+class Layers:
+    """The layers as they are defined. A fault is a subclass that overrides one method, and says in its docstring what it gets wrong."""
+
+    modes: tuple[str, ...] = ("eager",)
+
+    def environment(self) -> dict[str, Any]:
+        return {"keras": None, "backend": "numpy", "device": "cpu", "versions": {"numpy": np.__version__}, "flags": {}}
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        self.refuse(case)
+        kernel, bias = self.weights(case, probe)
+        y = self.add_bias(case, self.layer(case, self.channels_last(case, probe.x), kernel), bias)
+        return self.result(case, self.from_channels_last(case, y))
+
+    # what is refused
+
+    def refuse(self, case: Case) -> None:
+        """Raise for what the layers do not do."""
+        if max(case.strides) > 1 and max(case.dilation_rate) > 1:
+            raise ValueError("strides together with dilation")
+        for axis in range(case.rank):
+            self.refuse_side(Side(case, axis))
+
+    def refuse_side(self, side: Side) -> None:
+        if side.p is not None and side.p >= side.s:
+            raise ValueError("output_padding not below the stride")
+        if not side.case.transposed and not side.same and side.e > side.n:
+            raise ValueError("the window does not fit")
+
+    # where things lie along one axis
+
+    def table(self, side: Side) -> Array:
+        """Which input element each output element meets through each tap, shape (outputs, taps)."""
+        return self.transposed_table(side) if side.case.transposed else self.convolution_table(side)
+
+    def convolution_table(self, side: Side) -> Array:
+        met = self.starts(side)[:, None] + self.reach(side)
+        return np.where((met >= 0) & (met < side.n), met, NOTHING)
+
+    def starts(self, side: Side) -> Array:
+        """Where the windows start in the input."""
+        return np.arange(self.outputs(side)) * side.s - self.before(side)
+
+    def reach(self, side: Side) -> Array:
+        """How far every tap lies from the first."""
+        return np.arange(side.k) * side.d
+
+    def outputs(self, side: Side) -> int:
+        return len(range(0, side.n, side.s)) if side.same else len(range(side.e, side.n + 1, side.s))
+
+    def before(self, side: Side) -> int:
+        """How far the first window starts in front of the input."""
+        return self.share(max(self.total(side), 0)) if side.same else 0
+
+    def total(self, side: Side) -> int:
+        """How much longer all windows together are than the input."""
+        return (self.outputs(side) - 1) * side.s + side.e - side.n
+
+    def share(self, total: int) -> int:
+        """The part of a padding, or of a crop, that lies in front."""
+        return total // 2
+
+    def transposed_table(self, side: Side) -> Array:
+        way = self.kept(side)[:, None] - self.reach(side)  # from the first stamp's start
+        met, rest = np.divmod(way, side.s)
+        return np.where((rest == 0) & (met >= 0) & (met < side.n), met, NOTHING)
+
+    def kept(self, side: Side) -> Array:
+        """The elements of the full length that are the output, in order; there are zeros behind it."""
+        return np.arange(self.transposed_outputs(side)) + self.crop(side)
+
+    def transposed_outputs(self, side: Side) -> int:
+        if side.same:
+            return side.n * side.s if side.p is None else side.full - side.e + side.e % 2 + side.p
+        return max(side.full, side.n * side.s) if side.p is None else side.full + side.p
+
+    def crop(self, side: Side) -> int:
+        """How many elements of the full length are cut from its front."""
+        return self.share(max(side.full - self.transposed_outputs(side), 0)) if side.same else 0
+
+    # what is computed there
+
+    def weights(self, case: Case, probe: Probe) -> tuple[Array, Array | None]:
+        return probe.kernel, probe.bias
+
+    def channels_last(self, case: Case, x: Array) -> Array:
+        return x if case.data_format == "channels_last" else np.moveaxis(x, 1, -1)
+
+    def layer(self, case: Case, x: Array, kernel: Array) -> Array:
+        """The result without bias, channels last."""
+        if case.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        return self.grouped(case, self.gather(x, [self.table(Side(case, axis)) for axis in range(case.rank)]), kernel)
+
+    def gather(self, x: Array, tables: list[Array]) -> Array:
+        """The input as every output element meets it: (batch, *outputs, *taps, channels)."""
+        rank = len(tables)
+        for axis, table in enumerate(tables):
+            x = np.moveaxis(x, axis + 1, -1)
+            x = (
+                np.where(table == NOTHING, x.dtype.type(0), x[..., table])
+                if table.size
+                else x[..., :0].reshape(*x.shape[:-1], *table.shape)
+            )
+            x = np.moveaxis(x, (-2, -1), (axis + 1, -1))
+            # the taps of this axis wait at the end until all axes are done
+        return np.moveaxis(x, rank + 1, -1)
+
+    def grouped(self, case: Case, met: Array, kernel: Array) -> Array:
+        """The groups side by side, each with its own channels and its own filters."""
+        results = []
+        for xs, ws in self.pairs(case.groups, met, kernel):
+            terms = prod(ws.shape[:-1])
+            rows = xs.reshape(*xs.shape[: case.rank + 1], terms)
+            results.append(self.multiply(rows, ws.reshape(terms, ws.shape[-1])))
+        return np.concatenate(results, axis=-1)
+
+    def pairs(self, groups: int, met: Array, kernel: Array) -> list[tuple[Array, Array]]:
+        """The channels and the filters of each group."""
+        return list(zip(np.split(met, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True))
+
+    def multiply(self, rows: Array, columns: Array) -> Array:
+        """``rows @ columns``: (batch, *outputs, terms) with (terms, filters)."""
+        return np.asarray(rows @ columns)
+
+    def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
+        return y if bias is None else y + bias
+
+    def from_channels_last(self, case: Case, y: Array) -> Array:
+        return y if case.data_format == "channels_last" else np.moveaxis(y, -1, 1)
+
+    def result(self, case: Case, y: Array) -> Observed:
+        return Observed(y, case.dtype)

@@ -1,0 +1,60 @@
+"""Faults inside the installed Keras are rejected by the gate as a user runs it, and named where they are.
+
+Not collected by default, since it needs Keras with a backend: ``KERAS_BACKEND=torch pytest tests/faults/planted_in_keras.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.cases import Case, parse
+from tests.faults.keras_plugin import PLANTS
+
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+ROOT = Path(__file__).parents[2]
+HERE = [name for name, plant in PLANTS.items() if BACKEND in plant.backends]
+
+
+def run(folder: Path, options: Sequence[str] = ()) -> tuple[int, dict[Case, dict[str, Any]], str]:
+    """The gate on smoke: its exit code, what it recorded of each case, and what it said."""
+    results = folder / "results.jsonl"
+    command = [sys.executable, "-m", "pytest", "conformance", "--grid", "smoke", "--results", str(results), "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200)
+    records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    return done.returncode, {parse(record["id"]): record for record in records if record["kind"] == "case"}, done.stdout
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, dict[str, Any]]:
+    """What the gate records of Keras as it is installed, which passes."""
+    code, records, said = run(tmp_path_factory.mktemp("untouched"))
+    assert code == 0, said[-2000:]
+    return records
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_plant_is_rejected_and_named(name: str, untouched: dict[Case, dict[str, Any]], tmp_path: Path) -> None:
+    plant = PLANTS[name]
+    code, records, said = run(tmp_path, ["-p", "tests.faults.keras_plugin", "--plant", name])
+    assert code == 1, said[-2000:]
+    assert records.keys() == untouched.keys()
+    changed = [case for case, record in records.items() if (record["outcome"], record["deviation"]) != _of(untouched[case])]
+    assert changed
+    assert [str(case) for case in changed if not plant.region(case)] == []
+    # most of the region is named, and each of its cases by the text that people read
+    assert len(changed) >= 0.3 * sum(plant.region(case) for case in records)
+    failed = [case for case in changed if f"FAILED conformance/test_forward.py::test_forward[{case}]" in said]
+    assert failed
+    assert f"{failed[0]} [eager]: {records[failed[0]]['outcome']}" in said
+
+
+def _of(record: dict[str, Any]) -> tuple[str, str | None]:
+    return record["outcome"], record["deviation"]

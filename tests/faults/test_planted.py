@@ -1,0 +1,131 @@
+"""Every planted fault is rejected by the gate on every grid, and the test says by which claim; what is right passes every case."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from conformance import grids
+from conformance.cases import Case
+from conformance.claims import CLAIMS
+from conformance.outcomes import Outcome
+from conformance.probes import Probe
+from conformance.subjects import Observed
+from tests.faults.__main__ import main
+from tests.faults.catalogue import MODULES, faults, rejection, rejections
+from tests.faults.layers import Layers
+from tests.faults.orders import RIGHT, Backwards, ByTheReference, Fused
+from tests.faults.planting import Fault
+from tests.faults.states import InputOverwritten, KernelKeptByShape
+
+GRIDS = ("smoke", "standard")
+"""The exhaustive grid, and every right implementation on every grid, are run by ``python -m tests.faults``."""
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("fault", faults(), ids=str)
+def test_fault_is_rejected(fault: Fault, grid: str, record_property: Callable[[str, object], None]) -> None:
+    rejected = rejection(fault, grid)
+    assert rejected is not None, f"no claim rejects it: {fault.sentence}"
+    record_property("rejected by", str(rejected))
+    assert rejected.claim in CLAIMS
+    assert rejected.verdict.outcome in fault.outcomes, f"{fault.sentence}\nrejected as another fault than this: {rejected.verdict}"
+
+
+@pytest.mark.parametrize(
+    ("right", "grid"),
+    [*product(RIGHT, ("smoke",)), *product((Layers, Backwards, Fused, ByTheReference), ("standard",))],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_no_false_alarm(right: type[Layers], grid: str) -> None:
+    assert list(rejections(right(), grids.grid(grid))) == []
+
+
+def test_every_fault_has_a_name_and_one_sentence_of_its_own() -> None:
+    assert len(faults()) >= 80
+    assert len({str(fault) for fault in faults()}) == len(faults())
+    assert {fault.kind for fault in faults()} == set(MODULES)
+    for fault in faults():
+        assert re.fullmatch(r"[a-z]+-[a-z0-9_-]+", str(fault)), str(fault)
+        assert fault.sentence[0].isupper(), str(fault)
+        assert fault.sentence.endswith("."), str(fault)
+    # the members of a family share their sentence, no two families do
+    makers = Counter((fault.sentence, re.sub(r"-(?:[0-9]|conv2d).*", "", fault.name)) for fault in faults())
+    assert max(makers.values()) <= 12
+
+
+def test_every_class_reaches_the_outcomes_it_speaks_of() -> None:
+    outcomes = {rejected.verdict.outcome for fault in faults() if (rejected := rejection(fault, "smoke"))}
+    assert outcomes == {Outcome.WRONG_SHAPE, Outcome.WRONG_VALUE, Outcome.WRONG_DTYPE, Outcome.DECLINED, Outcome.ACCEPTED}
+
+
+def test_a_fault_that_is_right_elsewhere_is_rejected_only_where_it_is_wrong() -> None:
+    """The gate names the region: here the odd crop of "same", and nothing else, differs."""
+    fault = next(fault for fault in faults() if fault.name == "odd-crop-in-front-0")
+    found = list(rejections(fault.make(), grids.grid("smoke")))
+    assert found
+    for rejected in found:
+        assert (rejected.case.transposed, rejected.case.padding) == (True, "same")
+        assert _odd_crop(rejected.case)
+
+
+def _odd_crop(case: Case) -> bool:
+    """Along the height, by hand: what the stamps are longer than the output is odd."""
+    n, k, s, d = case.size[0], case.kernel_size[0], case.strides[0], case.dilation_rate[0]
+    stamps = (n - 1) * s + (k - 1) * d + 1
+    p = None if case.output_padding is None else case.output_padding[0]
+    output = n * s if p is None else (n - 1) * s + ((k - 1) * d + 1) % 2 + p
+    return stamps > output and (stamps - output) % 2 == 1
+
+
+def test_a_subject_that_keeps_its_layers_passes_in_every_order() -> None:
+    """A layer is built by whichever case comes first, be it one that must be refused: its weights serve all."""
+
+    class Keeping(Layers):
+        """Weights are taken when a configuration is first seen, as for a layer that is kept."""
+
+        def __init__(self) -> None:
+            self.seen: dict[Case, Probe] = {}
+
+        def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+            first = self.seen.setdefault(case.configuration, probe)
+            return super().forward(case, replace(probe, kernel=first.kernel, bias=first.bias), mode)
+
+    cases = grids.grid("smoke")
+    assert list(rejections(Keeping(), cases[::-1])) == []
+
+
+def test_memory_faults_are_wrong_only_by_what_came_before() -> None:
+    case = next(case for case in grids.grid("smoke") if not case.transposed)
+    assert list(rejections(KernelKeptByShape(), [case])) == []
+    assert [r.verdict.outcome for r in rejections(InputOverwritten(), [case])] == [Outcome.WRONG_VALUE]
+
+
+def test_summary_counts_all_and_names_the_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["smoke"]) == 0
+    out = capsys.readouterr().out
+    for kind, number in [*Counter(fault.kind for fault in faults()).items(), ("all", len(faults()))]:
+        assert re.search(rf"^  {kind} +{number} of +{number} rejected  \(forward ", out, re.MULTILINE), out
+    assert f"{len(RIGHT)} of  {len(RIGHT)} pass" in out
+
+
+@pytest.mark.parametrize(
+    ("subject", "code", "said"),
+    [
+        ("tests.faults.layers:Layers", 0, "passed"),
+        ("tests.faults.geometry:ParityDropped", 1, "wrong_shape"),
+    ],
+    ids=["right", "wrong"],
+)
+def test_the_gate_as_a_user_runs_it(subject: str, code: int, said: str) -> None:
+    command = [sys.executable, "-m", "pytest", "conformance", "--grid", "smoke", "--subject", subject, "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == code, done.stdout
+    assert said in done.stdout

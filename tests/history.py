@@ -1,0 +1,112 @@
+"""``python -m tests.history BACKEND [VERSION…]``: the gate on released versions of Keras, and a table of what came out.
+
+Keras is a wheel of pure Python: its versions are installed side by side, without what they depend on, and take turns on the framework that
+is installed here. A run is explained if every outcome conforms or is what a known deviation says; a deviation is needed if without it
+some outcome would not be explained. The exit code is 1 unless every run is explained and every deviation that applied is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from conformance import deviations
+from conformance.cases import parse
+from conformance.deviations import Deviation
+from conformance.outcomes import Outcome, Verdict
+
+VERSIONS = ("3.3.3", "3.4.1", "3.5.0", "3.6.0", "3.7.0", "3.8.0", "3.9.2", "3.10.0", "3.11.3", "3.12.1", "3.13.2", "3.14.0", "3.15.1")
+"""The last release of every minor version."""
+ROOT = Path(__file__).parents[1]
+
+
+class Row(NamedTuple):
+    """One run: how many cases, how many deviate and by which entries, how many nothing explains, which entries are not needed."""
+
+    keras: str
+    cases: int
+    deviating: int
+    entries: int
+    unexplained: int
+    unneeded: tuple[str, ...]
+
+
+def read(path: Path, entries: Sequence[Deviation]) -> Row:
+    """Hold the results of a run against the entries as they are now."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    environment = lines[0]
+    records = [line for line in lines if line["kind"] == "case"]
+    known = [entry for entry in entries if entry.applies(environment)]
+    explained = {entry.id: [record for record in records if _explains(known, record) == entry.id] for entry in known}
+    unexplained = [record for record in records if _explains(known, record) is None]
+    unneeded = [
+        entry.id
+        for entry in known
+        if all(_explains([other for other in known if other is not entry], record) is not None for record in explained[entry.id])
+    ]
+    deviating = sum(map(len, explained.values()))
+    return Row(environment["keras"], len(records), deviating, sum(map(bool, explained.values())), len(unexplained), tuple(unneeded))
+
+
+def _explains(known: Sequence[Deviation], record: dict[str, Any]) -> str | None:
+    """The entry that explains the outcome of a case, "" for one that conforms and may, None for one that nothing explains."""
+    entry = deviations.covering(known, parse(record["id"]), record["mode"], record["claim"])
+    verdict = Verdict(Outcome(record["outcome"]), record["message"])
+    if verdict.outcome == Outcome.CONFORMS and (entry is None or entry.heuristic):
+        return ""
+    return entry.id if entry is not None and entry.says(verdict) else None
+
+
+def table(backend: str, grid: str, rows: Sequence[Row]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        f"| Keras, {backend}, {grid} | cases | deviating | by entries | unexplained | not needed |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        numbers = f"{row.cases:,} | {row.deviating:,} | {row.entries} | {row.unexplained:,}"
+        lines.append(f"| {row.keras} | {numbers} | {', '.join(row.unneeded) or 'none'} |")
+    return "\n".join(lines)
+
+
+def run(backend: str, grid: str, version: str, folder: Path) -> Path:
+    """Install one version beside the others, run the gate on it, and return its results."""
+    home, results = folder / version, folder / f"{backend}-{grid}-{version}.jsonl"
+    if not home.exists():
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), f"keras=={version}"], check=True
+        )
+    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(ROOT), str(home)])}
+    command = [sys.executable, "-m", "pytest", "conformance", "--grid", grid, "--results", str(results), "--tb=no", "-q"]
+    subprocess.run([*command, "-p", "no:cacheprovider"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=False)
+    return results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the versions one after the other, or read what earlier runs left."""
+    parser = argparse.ArgumentParser(prog="python -m tests.history", description="the gate on released versions of Keras")
+    parser.add_argument("backend", choices=("tensorflow", "jax", "torch"))
+    parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
+    parser.add_argument("--grid", default="standard")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".tox" / "history", help="where versions and results lie")
+    parser.add_argument("--read", action="store_true", help="do not run, read the results of earlier runs")
+    arguments = parser.parse_args(argv)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for version in arguments.versions:
+        results = arguments.folder / f"{arguments.backend}-{arguments.grid}-{version}.jsonl"
+        if not arguments.read:
+            results = run(arguments.backend, arguments.grid, version, arguments.folder)
+        rows.append(read(results, deviations.load()))
+    print(table(arguments.backend, arguments.grid, rows))  # noqa: T201 - this is what it is for
+    return 0 if all(not row.unexplained and not row.unneeded for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The table of released versions counts what nothing explains, and finds an entry that nothing needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conformance import deviations
+from tests.history import Row, main, read, table
+
+ODD_CROP = "conv2d_transpose-same-in1x1x2x1-k2x3-f1-s2x3-op1x2"
+RIGHT = "conv2d-same-in1x4x1x1-k1x2-f1-s1x1"
+
+
+def results(folder: Path, *records: tuple[str, str], keras: str = "3.14.0") -> Path:
+    """What a run on PyTorch would leave."""
+    lines = [{"kind": "environment", "keras": keras, "backend": "torch", "device": "cpu", "versions": {"keras": keras}, "flags": {}}]
+    lines += [
+        {"kind": "case", "id": case, "claim": "forward", "mode": "eager", "outcome": outcome, "message": ""} for case, outcome in records
+    ]
+    path = folder / f"torch-standard-{keras}.jsonl"
+    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    return path
+
+
+def only(*names: str) -> list[deviations.Deviation]:
+    return [entry for entry in deviations.load() if entry.id in names]
+
+
+def test_an_outcome_is_explained_by_the_entry_that_says_it(tmp_path: Path) -> None:
+    path = results(tmp_path, (ODD_CROP, "wrong_value"), (RIGHT, "conforms"))
+    assert read(path, only("torch-transposed-odd-crop")) == Row("3.14.0", 2, 1, 1, 0, ())
+    assert read(path, []) == Row("3.14.0", 2, 0, 0, 1, ())
+
+
+@pytest.mark.parametrize("outcome", ["conforms", "wrong_shape"])
+def test_another_outcome_than_the_entry_says_is_unexplained(tmp_path: Path, outcome: str) -> None:
+    row = read(results(tmp_path, (ODD_CROP, outcome)), only("torch-transposed-odd-crop"))
+    assert (row.unexplained, row.unneeded) == (1, ("torch-transposed-odd-crop",))
+
+
+def test_an_entry_of_other_versions_does_not_speak(tmp_path: Path) -> None:
+    row = read(results(tmp_path, (ODD_CROP, "wrong_value"), keras="3.15.0"), only("torch-transposed-odd-crop"))
+    assert (row.entries, row.unexplained, row.unneeded) == (0, 1, ())
+
+
+def test_the_command_reads_what_runs_left_and_fails_for_what_is_unexplained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results(tmp_path, (RIGHT, "wrong_value"))
+    assert main(["torch", "3.14.0", "--read", "--folder", str(tmp_path)]) == 1
+    assert "| 3.14.0 | 1 | 0 | 0 | 1 | " in capsys.readouterr().out
+
+
+def test_the_table_has_a_row_a_version() -> None:
+    text = table("torch", "smoke", [Row("3.14.0", 3072, 429, 5, 0, ()), Row("3.15.1", 3072, 6, 1, 0, ("x",))])
+    assert "| 3.14.0 | 3,072 | 429 | 5 | 0 | none |" in text
+    assert "| 3.15.1 | 3,072 | 6 | 1 | 0 | x |" in text
