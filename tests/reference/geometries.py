@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conformance.cases import Case
-from conformance.contract import error_due
+from conformance.contract import axes
 from conformance.grids import grid
 from reference.arguments import Array
 
@@ -48,12 +48,18 @@ def integers(rng: np.random.Generator, shape: tuple[int, ...], largest: int = 9)
 def geometries(name: str, transposed: bool) -> tuple[Geometry, ...]:
     """Every geometry of Conv2D, or of Conv2DTranspose, in the named grid that the reference defines or refuses for its window.
 
-    Strides together with dilation, which Keras alone refuses, are among them: they have a meaning.
+    Strides together with dilation, which Keras alone refuses, are among them: they have a meaning. An output padding not below its stride
+    has none; that every form refuses it is told by the tests of arguments.
     """
     found: dict[Geometry, None] = {}
     for case in of_layer(name, transposed):
-        due = error_due(case)
-        error = due if due is not None and due.startswith("a valid window") else None
+        if any(p >= s for p, s in zip(case.output_padding or (), case.strides, strict=False)):
+            continue
+        error = None
+        try:
+            axes(case)
+        except ValueError as due:
+            error = str(due)
         geometry = Geometry(
             transposed, case.padding, case.size, case.kernel_size, case.strides, case.dilation_rate, case.output_padding, error
         )
@@ -70,11 +76,13 @@ def of_layer(name: str, transposed: bool) -> list[Case]:
 @cache
 def counts(name: str, transposed: bool) -> tuple[int, int]:
     """How many geometries have a result, and how many are refused for a window larger than its input, counted from the cases."""
+    paddings = [(c, c.output_padding or (0,) * c.rank) for c in of_layer(name, transposed)]
     seen = {
         (c.padding, c.size, c.kernel_size, c.strides, c.dilation_rate, c.output_padding): c.padding == "valid"
         and not transposed
         and any(n <= (k - 1) * d for n, k, d in zip(c.size, c.kernel_size, c.dilation_rate, strict=True))
-        for c in of_layer(name, transposed)
+        for c, output_padding in paddings
+        if all(p < s for p, s in zip(output_padding, c.strides, strict=True))
     }
     refused = sum(seen.values())
     return len(seen) - refused, refused
