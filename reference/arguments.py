@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,36 @@ Array = NDArray[Any]
 IntOrInts = int | Sequence[int]
 
 DATA_FORMATS = ("channels_last", "channels_first")
+
+
+class ConvolutionOptions(TypedDict, total=False):
+    """Keras's arguments of a convolution; a single number stands for every axis."""
+
+    strides: IntOrInts
+    """By default 1."""
+    padding: str
+    """``valid``, the default, or ``same``."""
+    dilation_rate: IntOrInts
+    """By default 1."""
+    groups: int
+    """By default 1."""
+    data_format: str
+    """``channels_last``, the default, or ``channels_first``."""
+
+
+class TransposedOptions(TypedDict, total=False):
+    """Keras's arguments of a transposed convolution; a single number stands for every axis."""
+
+    strides: IntOrInts
+    """By default 1."""
+    padding: str
+    """``valid``, the default, or ``same``."""
+    output_padding: IntOrInts | None
+    """By default None, which is Keras's own choice."""
+    dilation_rate: IntOrInts
+    """By default 1."""
+    data_format: str
+    """``channels_last``, the default, or ``channels_first``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +101,11 @@ def check_convolution(
     kernel: ArrayLike,
     bias: ArrayLike | None,
     *,
-    strides: IntOrInts,
-    padding: str,
-    dilation_rate: IntOrInts,
-    groups: int,
-    data_format: str,
+    strides: IntOrInts = 1,
+    padding: str = "valid",
+    dilation_rate: IntOrInts = 1,
+    groups: int = 1,
+    data_format: str = "channels_last",
     rank: int | None = None,
 ) -> Arguments:
     """Check the arguments of a convolution; ``rank`` is the number of spatial axes, by default what the kernel has.
@@ -112,11 +142,11 @@ def check_transposed(
     kernel: ArrayLike,
     bias: ArrayLike | None,
     *,
-    strides: IntOrInts,
-    padding: str,
-    output_padding: IntOrInts | None,
-    dilation_rate: IntOrInts,
-    data_format: str,
+    strides: IntOrInts = 1,
+    padding: str = "valid",
+    output_padding: IntOrInts | None = None,
+    dilation_rate: IntOrInts = 1,
+    data_format: str = "channels_last",
     rank: int | None = None,
 ) -> Arguments:
     """Check the arguments of a transposed convolution; ``rank`` as in `check_convolution`.

@@ -16,12 +16,12 @@ The dense C has (output elements) x (input elements) numbers; the sparse one onl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Arguments, Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Arguments, Array, ConvolutionOptions, IntOrInts, TransposedOptions, check_convolution, check_transposed
 from reference.geometry import Axis, convolution_axis, transposed_axis
 
 if TYPE_CHECKING:
@@ -33,31 +33,17 @@ def conv(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
     sparse: bool = False,
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``vec(y) = C vec(x)`` for every item of the batch, plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv`; ``sparse`` makes C with SciPy, without its zeros.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, bias, rank=rank, **options)
     axes = _convolution_axes(a)
-    c = (_sparse if sparse else _dense)(axes, ungrouped(a.kernel, groups))
+    c = (_sparse if sparse else _dense)(axes, ungrouped(a.kernel, a.groups))
     y = (c @ a.x.reshape(a.batch, -1).T).T
     return a.finish(y.reshape(a.batch, *(axis.small for axis in axes), a.filters))
 
@@ -67,29 +53,15 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
     sparse: bool = False,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``vec(y) = C.T vec(x)`` for every item of the batch, plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv_transpose`; ``sparse`` as in `conv`.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     axes = _transposed_axes(a)
     c = (_sparse if sparse else _dense)(axes, a.kernel)
     y = (c.T @ a.x.reshape(a.batch, -1).T).T

@@ -11,11 +11,12 @@ of any size and `fractions.Fraction`. These loops are slow on purpose: they are 
 from __future__ import annotations
 
 from itertools import count, product
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Arguments, Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Arguments, Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
 
 
 def conv(
@@ -23,12 +24,8 @@ def conv(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``y[b, i, f] = bias[f] + sum over t, c of kernel[t, c, f] x[b, i s + t d - before, c]``, terms outside x absent.
 
@@ -41,6 +38,7 @@ def conv(
         kernel: (*kernel_size, channels / groups, filters); not flipped (a correlation), as in Keras.
         bias: (filters,) or None.
         rank: the number of spatial axes, by default what the kernel has.
+        options: Keras's arguments by Keras's names, see `reference.arguments.ConvolutionOptions`.
 
     Returns:
         (batch, *output, filters) in the same data format, in the type of the products.
@@ -48,19 +46,9 @@ def conv(
     Raises:
         ValueError: a bad argument, or a valid window larger than its input.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, bias, rank=rank, **options)
     starts = tuple(
-        _window_starts(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+        _window_starts(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     taps = list(np.ndindex(a.kernel_size))
     channels, filters = a.kernel.shape[-2], a.filters // a.groups
@@ -83,12 +71,8 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y[b, j, f] = bias[f] + sum of kernel[t, f, c] x[b, i, c] over all i, t, c with i s + t d - crop = j``.
 
@@ -101,6 +85,7 @@ def conv_transpose(
         kernel: (*kernel_size, filters, channels), as in Keras.
         bias: (filters,) or None.
         rank: the number of spatial axes, by default what the kernel has.
+        options: Keras's arguments by Keras's names, see `reference.arguments.TransposedOptions`.
 
     Returns:
         (batch, *output, filters) in the same data format, in the type of the products. An output size may be zero
@@ -109,17 +94,7 @@ def conv_transpose(
     Raises:
         ValueError: a bad argument.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     sizes, crops = _transposed_windows(a)
     taps = list(np.ndindex(a.kernel_size))
     y = np.zeros((a.batch, *sizes, a.filters), a.dtype)
@@ -141,56 +116,26 @@ def conv2d(
     x: ArrayLike,
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
-    *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``y[b, h, w, f] = bias[f] + sum of kernel[p, q, c, f] x[b, h s + p d - before, w s + q d - before, c]``.
 
     `conv` over two spatial axes, each with its own ``s``, ``d`` and ``before``.
     """
-    return conv(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=2,
-    )
+    return conv(x, kernel, bias, rank=2, **options)
 
 
 def conv2d_transpose(
     x: ArrayLike,
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
-    *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y[b, h s + p d - crop, w s + q d - crop, f] += kernel[p, q, f, c] x[b, h, w, c]``, plus ``bias[f]``.
 
     `conv_transpose` over two spatial axes, each with its own ``s``, ``d`` and ``crop``.
     """
-    return conv_transpose(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=2,
-    )
+    return conv_transpose(x, kernel, bias, rank=2, **options)
 
 
 def _window_starts(n: int, k: int, s: int, d: int, padding: str) -> range:

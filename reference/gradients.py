@@ -16,12 +16,12 @@ The sums run over the batch and all joined pairs ``(i, j)`` of the tap.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Arguments, Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Arguments, Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
 from reference.geometry import convolution_axis, taps, transposed_axis
 from reference.taps import grouped_product
 
@@ -39,12 +39,8 @@ def conv_gradients(
     kernel: ArrayLike,
     upstream: ArrayLike,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[ConvolutionOptions],
 ) -> Gradients:
     """``dx[j] += g[i] @ w[t].T``, ``dw[t] = sum of x[j].T @ g[i]``, ``db = sum of g``, all over ``j = i s + t d - before``.
 
@@ -57,26 +53,16 @@ def conv_gradients(
     Raises:
         ValueError: a bad argument, a valid window larger than its input, or an upstream gradient that has not the output's shape.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        None,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, None, rank=rank, **options)
     axes = tuple(
-        convolution_axis(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+        convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     g = _upstream(a, upstream, tuple(axis.small for axis in axes))
     kind = np.result_type(a.dtype, g)
     dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
     for tap, small, big in taps(axes):
-        dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], groups), groups)
-        dw[tap] = _correlation(a.x[:, *big], g[:, *small], groups)
+        dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], a.groups), a.groups)
+        dw[tap] = _correlation(a.x[:, *big], g[:, *small], a.groups)
     return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
@@ -85,30 +71,16 @@ def conv_transpose_gradients(
     kernel: ArrayLike,
     upstream: ArrayLike,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Gradients:
     """``dx[i] += g[j] @ w[t]``, ``dw[t] = sum of g[j].T @ x[i]``, ``db = sum of g``, all over ``j = i s + t d - crop``.
 
     Arguments and errors as in `conv_gradients`; ``kernel`` is (*kernel_size, filters, channels).
     """
-    a = check_transposed(
-        x,
-        kernel,
-        None,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, None, rank=rank, **options)
     axes = tuple(
-        transposed_axis(n, k, s, d, padding, p)
+        transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
     g = _upstream(a, upstream, tuple(axis.big for axis in axes))

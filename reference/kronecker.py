@@ -6,10 +6,12 @@ product, summed over the channels, and a transpose that brings every block to it
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Array, IntOrInts, check_transposed
+from reference.arguments import Array, TransposedOptions, check_transposed
 from reference.geometry import transposed_size
 
 
@@ -18,12 +20,8 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y[b, i n + t, f] = sum over c of x[b, i, c] kernel[t, f, c]``, plus bias; ``i`` a block and ``t`` a place inside it.
 
@@ -33,24 +31,14 @@ def conv_transpose(
         ValueError: a bad argument; or the blocks are not the output: the kernel size is not the stride, the kernel is dilated, or
             output_padding asks for another size than (input size) x stride.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     if a.kernel_size != a.strides:
         raise ValueError(f"the Kronecker form needs a kernel as large as the strides, got {a.kernel_size} and {a.strides}")
     if any(k > 1 and d > 1 for k, d in zip(a.kernel_size, a.dilation_rate, strict=True)):
         raise ValueError(f"the Kronecker form needs a kernel without dilation, got dilation_rate {a.dilation_rate}")
     blocks = tuple(n * s for n, s in zip(a.size, a.strides, strict=True))
     each = zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
-    output = tuple(transposed_size(n, k, s, d, padding, p) for n, k, s, d, p in each)
+    output = tuple(transposed_size(n, k, s, d, a.padding, p) for n, k, s, d, p in each)
     if output != blocks:
         raise ValueError(f"the Kronecker form makes an output of {blocks}, but output_padding {a.output_padding} asks for {output}")
     rank = len(blocks)

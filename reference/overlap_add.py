@@ -7,11 +7,12 @@ that. A convolution is the same thing with the stamps side by side and the kerne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
 from reference.convolution_matrix import ungrouped
 from reference.geometry import convolution_padding, convolution_size, effective_kernel, transposed_crop
 
@@ -21,31 +22,17 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``full[i s + t d] += kernel[t] x[i]`` for every ``i`` and ``t``; ``y = full`` without its crop, plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv_transpose`.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     full = stamp(a.x, a.kernel, a.strides, a.dilation_rate)
     each = zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
-    crops = [transposed_crop(n, k, s, d, padding, p) for n, k, s, d, p in each]
+    crops = [transposed_crop(n, k, s, d, a.padding, p) for n, k, s, d, p in each]
     return a.finish(crop(full, crops))
 
 
@@ -54,34 +41,20 @@ def conv(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``full[j + t d] += kernel[k - 1 - t] x[j]`` for every ``j`` and ``t``; ``y[i] = full[i s + e - 1 - before]``, plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv`.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, bias, rank=rank, **options)
     rank = len(a.size)
-    turned = np.flip(ungrouped(a.kernel, groups), tuple(range(rank))).swapaxes(-2, -1)  # (*kernel_size, filters, channels)
+    turned = np.flip(ungrouped(a.kernel, a.groups), tuple(range(rank))).swapaxes(-2, -1)  # (*kernel_size, filters, channels)
     y = stamp(a.x, turned, (1,) * rank, a.dilation_rate)
     for axis, (n, k, s, d) in enumerate(zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True), start=1):
-        before, _ = convolution_padding(n, k, s, d, padding)
-        kept = effective_kernel(k, d) - 1 - before + s * np.arange(convolution_size(n, k, s, d, padding))
+        before, _ = convolution_padding(n, k, s, d, a.padding)
+        kept = effective_kernel(k, d) - 1 - before + s * np.arange(convolution_size(n, k, s, d, a.padding))
         y = y.take(kept, axis)
     return a.finish(y)
 

@@ -7,10 +7,12 @@ no padded copy: what lies outside is not in the blocks.
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
 from reference.geometry import convolution_axis, taps, transposed_axis
 
 
@@ -19,31 +21,17 @@ def conv(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``y[i] = bias + sum over t of x[i s + t d - before] @ kernel[t]``, terms outside x absent.
 
     Arguments, shapes and errors as in `reference.definition.conv`. Exact on integer types, and on floats whenever every
     partial sum is representable; otherwise rounded in an order of its own.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, bias, rank=rank, **options)
     axes = tuple(
-        convolution_axis(n, k, s, d, padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+        convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     y = np.zeros((a.batch, *(axis.small for axis in axes), a.filters), a.dtype)
     for tap, small, big in taps(axes):
@@ -56,30 +44,16 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y[i s + t d - crop] += x[i] @ kernel[t].T`` for every ``i`` and ``t``, what falls outside y absent; plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv_transpose`; exactness as in `conv`.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     axes = tuple(
-        transposed_axis(n, k, s, d, padding, p)
+        transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
     y = np.zeros((a.batch, *(axis.big for axis in axes), a.filters), a.dtype)
@@ -92,56 +66,26 @@ def conv2d(
     x: ArrayLike,
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
-    *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``y[b, h, w] = bias + sum over p, q of x[b, h s + p d - before, w s + q d - before] @ kernel[p, q]``.
 
     `conv` over two spatial axes, each with its own ``s``, ``d`` and ``before``.
     """
-    return conv(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=2,
-    )
+    return conv(x, kernel, bias, rank=2, **options)
 
 
 def conv2d_transpose(
     x: ArrayLike,
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
-    *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y[b, h s + p d - crop, w s + q d - crop] += x[b, h, w] @ kernel[p, q].T``, plus bias.
 
     `conv_transpose` over two spatial axes, each with its own ``s``, ``d`` and ``crop``.
     """
-    return conv_transpose(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=2,
-    )
+    return conv_transpose(x, kernel, bias, rank=2, **options)
 
 
 def grouped_product(x: Array, w: Array, groups: int) -> Array:

@@ -12,11 +12,12 @@ the zeros that are appended to the output. The direct convolution of step 4 is h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Array, IntOrInts, check_convolution, check_transposed
+from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
 from reference.convolution_matrix import ungrouped
 from reference.geometry import convolution_padding, effective_kernel, transposed_crop
 
@@ -26,32 +27,18 @@ def conv_transpose(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    output_padding: IntOrInts | None = None,
-    dilation_rate: IntOrInts = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[TransposedOptions],
 ) -> Array:
     """``y = direct(pad(insert(x, s - 1), e - 1 - crop), turned kernel)``, plus bias.
 
     Arguments, shapes and errors as in `reference.definition.conv_transpose`.
     """
-    a = check_transposed(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        output_padding=output_padding,
-        dilation_rate=dilation_rate,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_transposed(x, kernel, bias, rank=rank, **options)
     pads = []
     for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True):
         most = effective_kernel(k, d) - 1
-        front, back = transposed_crop(n, k, s, d, padding, p)
+        front, back = transposed_crop(n, k, s, d, a.padding, p)
         pads.append((most - front, most - back))
     z = insert_zeros(a.x, a.strides)
     z = surround(z, pads)
@@ -65,32 +52,18 @@ def conv(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    strides: IntOrInts = 1,
-    padding: str = "valid",
-    dilation_rate: IntOrInts = 1,
-    groups: int = 1,
-    data_format: str = "channels_last",
     rank: int | None = None,
+    **options: Unpack[ConvolutionOptions],
 ) -> Array:
     """``y = direct(pad(x, before, after), kernel)``, plus bias: the zeros of step 3 alone, and a stride.
 
     Arguments, shapes and errors as in `reference.definition.conv`.
     """
-    a = check_convolution(
-        x,
-        kernel,
-        bias,
-        strides=strides,
-        padding=padding,
-        dilation_rate=dilation_rate,
-        groups=groups,
-        data_format=data_format,
-        rank=rank,
-    )
+    a = check_convolution(x, kernel, bias, rank=rank, **options)
     each = zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
-    pads = [convolution_padding(n, k, s, d, padding) for n, k, s, d in each]
+    pads = [convolution_padding(n, k, s, d, a.padding) for n, k, s, d in each]
     z = surround(a.x, pads)
-    return a.finish(direct(z, ungrouped(a.kernel, groups), a.strides, a.dilation_rate))
+    return a.finish(direct(z, ungrouped(a.kernel, a.groups), a.strides, a.dilation_rate))
 
 
 def insert_zeros(x: Array, strides: Sequence[int]) -> Array:
