@@ -11,8 +11,7 @@ Families, for each layer and padding:
 - **grouped**: the same pairs of windows with groups, where the layer has them, each at one input size;
 - **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
-  axis and across the two; an output padding that is not below its stride, one axis at a time.
-
+  axis and across the two; an output padding that is not below its stride, one axis at a time;
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
 What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -64,4 +65,12 @@ class Dying(Right):
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         if case.size[0] == 3 and case.kernel_size == (2, 3):
             os.abort()
+        return super().forward(case, probe, mode)
+
+
+class Sleeping(Right):
+    """Gives no result in any time that somebody would wait."""
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        time.sleep(600)
         return super().forward(case, probe, mode)

@@ -1,0 +1,45 @@
+"""A run that lost a test, or whose deviations are out of date, does not pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance import deviations
+from conformance.cases import parse
+from conformance.completeness import lost, stale
+from conformance.deviations import Deviation
+
+CASES = (parse("conv2d-same-in1x2x2x1-k1x1-f1-s1x1"), parse("conv2d-same-in2x2x2x1-k1x1-f1-s1x1"))
+ENVIRONMENT = {"backend": "numpy", "versions": {}, "flags": {}}
+
+
+def entry(tmp_path: Path, body: str) -> Deviation:
+    path = tmp_path / "own.toml"
+    path.write_text(f'[[deviation]]\nid = "own"\noutcome = "declined"\nreason = "because"\n{body}\n', encoding="utf-8")
+    return deviations.load([path])[-1]
+
+
+def test_a_planned_test_that_is_never_reported_is_said() -> None:
+    assert lost({"a", "b"}, {"a", "b"}) == []
+    assert lost({"a", "c", "b"}, {"a"}) == ["2 planned test(s) never reported, the first is b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "seen", "says"),
+    [
+        ("where = { batch = 2 }", 1, None),
+        ("where = { batch = 7 }", 0, "covers no case of this grid"),
+        ('where = { batch = 7 }\nenvironment = { backend = "jax" }', 0, None),
+        ("where = { batch = 2 }\nheuristic = true", 0, "all cases it covers conform"),
+        ("where = { batch = 2 }\nheuristic = true", 1, None),
+        ("where = { batch = 2 }", 0, "entries before it speak for every case it covers"),
+    ],
+)
+def test_an_entry_that_no_case_came_to_is_said_where_it_applies(tmp_path: Path, body: str, seen: int, says: str | None) -> None:
+    complaints = stale([entry(tmp_path, body)], ENVIRONMENT, CASES, ["eager"], ["forward"], {"own": seen})
+    assert (says is None) == (complaints == [])
+    if says is not None:
+        assert len(complaints) == 1
+        assert says in complaints[0]
