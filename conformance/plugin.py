@@ -12,6 +12,7 @@ from _pytest.runner import runtestprotocol  # not public, but what plugins that 
 from conformance import completeness, deviations, grids, subjects
 from conformance.cases import Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
+from conformance.entry import PACKAGE, names_the_gate
 from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
@@ -104,12 +105,8 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def _asks_for_the_gate(config: pytest.Config) -> bool:
     """Whether the arguments name this package, something in it, or a folder around it; the project's own tests need no subject."""
-    package = Path(__file__).parent
-    for argument in config.args:
-        path = Path(config.invocation_params.dir, argument.partition("::")[0]).resolve()
-        if argument == package.name or package == path or package in path.parents or path in package.parents:
-            return True
-    return False
+    directory = config.invocation_params.dir
+    return any(names_the_gate(argument, directory) or (directory / argument).resolve() in PACKAGE.parents for argument in config.args)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
