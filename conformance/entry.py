@@ -22,5 +22,6 @@ def names_the_gate(argument: str, directory: Path) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """The plugin comes in before its options are read."""
     if any(names_the_gate(argument, early_config.invocation_params.dir) for argument in early_config.known_args_namespace.file_or_dir):
         early_config.pluginmanager.import_plugin("conformance.plugin")
