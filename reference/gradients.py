@@ -57,13 +57,13 @@ def conv_gradients(
     axes = tuple(
         convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.small for axis in axes))
+    g = upstream_gradient(a, upstream, tuple(axis.small for axis in axes))
     kind = np.result_type(a.dtype, g)
     dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
     for tap, small, big in taps(axes):
         dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], a.groups), a.groups)
         dw[tap] = _correlation(a.x[:, *big], g[:, *small], a.groups)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
 def conv_transpose_gradients(
@@ -83,17 +83,21 @@ def conv_transpose_gradients(
         transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.big for axis in axes))
+    g = upstream_gradient(a, upstream, tuple(axis.big for axis in axes))
     kind = np.result_type(a.dtype, g)
     dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
     for tap, small, big in taps(axes):
         dx[:, *small] += g[:, *big] @ a.kernel[tap]
         dw[tap] = _correlation(g[:, *big], a.x[:, *small], 1)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
-def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
-    """The upstream gradient with its channels last."""
+def upstream_gradient(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
+    """The upstream gradient of an output of this spatial size, with its channels last.
+
+    Raises:
+        ValueError: it has not the shape of the output.
+    """
     g = np.asarray(upstream)
     shape = (a.batch, *size, a.filters)
     wanted = shape if a.data_format == "channels_last" else (a.batch, a.filters, *size)
@@ -102,7 +106,8 @@ def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array
     return g if a.data_format == "channels_last" else np.moveaxis(g, 1, -1)
 
 
-def _in_format(dx: Array, a: Arguments) -> Array:
+def in_format(dx: Array, a: Arguments) -> Array:
+    """What has its channels last, in the data format that was asked for."""
     return dx if a.data_format == "channels_last" else np.moveaxis(dx, -1, 1)
 
 
