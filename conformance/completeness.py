@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from conformance.cases import Case
@@ -24,20 +23,22 @@ def lost(planned: Collection[str], reported: Collection[str]) -> list[str]:
 def stale(
     entries: Sequence[Deviation],
     environment: Mapping[str, Any],
-    cases: Sequence[Case],
-    modes: Sequence[str],
-    claims: Sequence[str],
+    checks: Sequence[tuple[Case, str, str]],
     seen: Mapping[str | None, int],
 ) -> list[str]:
-    """A line for each entry that applies here but covers none of the cases, or, if heuristic, deviated in none of those it covers.
+    """A line for each entry that applies here but covers none of the checks, or, if heuristic, deviated in none of those it covers.
 
-    ``seen`` counts the cases that came to each deviation. Meant for a complete run of a full grid.
+    ``checks`` are case, mode and claim of everything the run came to a verdict on; ``seen`` counts those that came to each deviation. An
+    entry for modes, claims or types that the run had none of is left alone. Meant for a complete run of a full grid.
     """
     complaints = []
+    scopes = {(mode, claim, case.dtype) for case, mode, claim in checks}
     for entry in entries:
         if not entry.applies(environment) or seen.get(entry.id):
             continue
-        if any(entry.covers(case, mode, claim) for case, mode, claim in product(cases, modes, claims)):
+        if not any(entry.speaks_of(mode=mode, claim=claim, dtype=dtype) for mode, claim, dtype in scopes):
+            continue
+        if any(entry.covers(case, mode, claim) for case, mode, claim in checks):
             if entry.heuristic:
                 complaints.append(f"deviation {entry.id!r}: all cases it covers conform\nfixed upstream: delete the entry")
             else:

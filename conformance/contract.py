@@ -10,6 +10,7 @@ import reference
 from conformance.cases import Case
 from reference.arguments import Array
 from reference.geometry import Axis, convolution_axis, transposed_axis
+from reference.gradients import Gradients, conv_gradients, conv_transpose_gradients
 
 
 def error_due(case: Case) -> str | None:
@@ -80,18 +81,63 @@ def compute(case: Case, x: Array, kernel: Array, bias: Array | None) -> Array:
     )
 
 
+def compute_gradients(case: Case, x: Array, kernel: Array, upstream: Array) -> Gradients:
+    """The defined gradients of ``sum(upstream * layer(x))``, by the closed forms, in the type of the operands."""
+    if case.transposed:
+        return conv_transpose_gradients(
+            x,
+            kernel,
+            upstream,
+            strides=case.strides,
+            padding=case.padding,
+            output_padding=case.output_padding,
+            dilation_rate=case.dilation_rate,
+            data_format=case.data_format,
+        )
+    return conv_gradients(
+        x,
+        kernel,
+        upstream,
+        strides=case.strides,
+        padding=case.padding,
+        dilation_rate=case.dilation_rate,
+        groups=case.groups,
+        data_format=case.data_format,
+    )
+
+
 def reached(case: Case) -> Array:
     """True for the elements of the result that at least one kernel tap contributes to, shape ``output_shape(case)``.
 
     The others are zero, or the bias, by definition: what no window sees, and the zeros appended behind a transposed convolution.
     """
+    return _joined(case, case.filters, of_output=True)
+
+
+def reached_by_gradients(case: Case) -> dict[str, Array]:
+    """True for the elements of each gradient that some product contributes to; the others are zero by definition.
+
+    Shapes as ``input``, ``kernel`` and ``bias`` of the case: an input element that no window sees, a tap that meets nothing.
+    """
+    taps = []
+    for axis in axes(case):
+        met = np.zeros(axis.kernel, dtype=bool)
+        met[[tap.tap for tap in axis.taps()]] = True
+        taps.append(met)
+    kernel = np.broadcast_to(reduce(np.logical_and.outer, taps)[..., None, None], case.kernel_shape)
+    bias = np.full(case.filters, 0 not in output_shape(case))
+    return {"input": _joined(case, case.channels, of_output=False), "kernel": kernel, "bias": bias}
+
+
+def _joined(case: Case, channels: int, *, of_output: bool) -> Array:
+    """True for the elements of the output, or else of the input, that some tap joins with the other side."""
     each = []
     for axis in axes(case):
-        along = np.zeros(axis.big if case.transposed else axis.small, dtype=bool)
+        of_big = case.transposed == of_output
+        along = np.zeros(axis.big if of_big else axis.small, dtype=bool)
         for tap in axis.taps():
-            along[tap.big if case.transposed else tap.small] = True
+            along[tap.big if of_big else tap.small] = True
         each.append(along)
     spatial = reduce(np.logical_and.outer, each)
-    shape = (case.batch, *spatial.shape, case.filters)
-    full = np.broadcast_to(spatial[None, ..., None], shape)
+    full = np.broadcast_to(spatial[None, ..., None], (case.batch, *spatial.shape, channels))
     return full if case.data_format == "channels_last" else np.moveaxis(full, -1, 1)

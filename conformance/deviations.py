@@ -99,6 +99,10 @@ class Deviation:
             and any(_all_hold(self.any_axis, axis) for axis in axes)
         )
 
+    def speaks_of(self, **facts: Any) -> bool:
+        """Whether the entry leaves room for these facts of a case, whatever the others are."""
+        return _all_hold({name: self.where[name] for name in facts if name in self.where}, facts)
+
     def says(self, verdict: Verdict) -> bool:
         """Whether the verdict is exactly what the entry says."""
         return verdict.outcome == self.outcome and re.search(self.message, verdict.message) is not None

@@ -55,7 +55,7 @@ class Gate:
 
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate."""
-        known = deviations.covering(self._known, case, mode, claim.__name__)
+        known = deviations.covering(self._known, case, mode, claim.name)
         started = time.perf_counter()
         if known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG):
             verdict = isolated.judge(self._name, case, mode, claim)
@@ -65,7 +65,7 @@ class Gate:
         seconds = time.perf_counter() - started
         if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
             known = None
-        record = case_record(case, claim.__name__, mode, verdict, known.id if known else None, seconds)
+        record = case_record(case, claim.name, mode, verdict, known.id if known else None, seconds)
         if known is None:
             passes = verdict.outcome == Outcome.CONFORMS
             return Judgement(record, passes, "" if passes else self._text(case, mode, verdict), None)

@@ -12,9 +12,9 @@ import sys
 import warnings
 from dataclasses import asdict
 
-from conformance import claims, subjects
+from conformance import subjects
 from conformance.cases import Case, parse
-from conformance.claims import Claim
+from conformance.claims import CLAIMS, Claim
 from conformance.outcomes import Outcome, Verdict
 
 SECONDS = 300.0
@@ -26,7 +26,7 @@ MARK = "convformance-verdict "
 
 def judge(subject: str, case: Case, mode: str, claim: Claim, seconds: float = SECONDS) -> Verdict:
     """The verdict on a case from a process of its own; ``crashed`` or ``hung`` if that process brings none."""
-    command = [sys.executable, "-m", "conformance.isolated", subject, str(case), mode, claim.__name__]
+    command = [sys.executable, "-m", "conformance.isolated", subject, str(case), mode, claim.name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False)  # noqa: S603 - our own module
     except subprocess.TimeoutExpired:
@@ -35,7 +35,7 @@ def judge(subject: str, case: Case, mode: str, claim: Claim, seconds: float = SE
         if line.startswith(MARK):
             said = json.loads(line.removeprefix(MARK))
             at = None if said["at"] is None else tuple(said["at"])
-            return Verdict(Outcome(said["outcome"]), said["message"], at, said["error_in_bounds"])
+            return Verdict(**{**said, "outcome": Outcome(said["outcome"]), "at": at})
     return Verdict(Outcome.CRASHED, f"{_ending(done.returncode)}: {_last_words(done.stderr)}")
 
 
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     subject, case, mode, claim = arguments
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        verdict = getattr(claims, claim)(subjects.load(subject), parse(case), mode)
+        verdict = CLAIMS[claim](subjects.load(subject), parse(case), mode)
     print(f"\n{MARK}{json.dumps(asdict(verdict))}", flush=True)  # noqa: T201 - this is how it answers
     return 0
 

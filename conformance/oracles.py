@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.contract import reached
 from conformance.outcomes import Outcome, Verdict
-from conformance.probes import UntrustedCaseError
+from conformance.probes import UntrustedCaseError, mistrusted
 from conformance.subjects import Observed
 from reference.arguments import Array
 
@@ -17,7 +18,7 @@ PICTURE_ROWS, PICTURE_COLUMNS = 16, 64
 
 
 def exact(case: Case, expected: Array, observed: Observed) -> Verdict:
-    """Same shape, same type, and every element equal (-0 == +0, NaN equal to nothing); tolerance zero.
+    """The result of a layer is the defined one, as `equal` has it.
 
     ``expected`` must deserve trust, see `check_trust`.
 
@@ -25,38 +26,41 @@ def exact(case: Case, expected: Array, observed: Observed) -> Verdict:
         UntrustedCaseError: agreement with ``expected`` would prove nothing.
     """
     check_trust(case, expected)
+    return equal(expected, observed, case.dtype, lambda wrong: picture(case, wrong))
+
+
+def equal(expected: Array, observed: Observed, dtype: str, draw: Callable[[Array], str], what: str = "") -> Verdict:
+    """Same shape, same type, and every element equal (-0 == +0, NaN equal to nothing); tolerance zero.
+
+    ``draw`` shows where elements differ; ``what`` opens the message, for results that are not the layer's output.
+    """
     if observed.values.shape != expected.shape:
-        return Verdict(Outcome.WRONG_SHAPE, f"expected shape {expected.shape}, got {observed.values.shape}")
-    if observed.dtype != case.dtype:
-        return Verdict(Outcome.WRONG_DTYPE, f"expected dtype {case.dtype}, got {observed.dtype}")
+        return Verdict(Outcome.WRONG_SHAPE, f"{what}expected shape {expected.shape}, got {observed.values.shape}")
+    if observed.dtype != dtype:
+        return Verdict(Outcome.WRONG_DTYPE, f"{what}expected dtype {dtype}, got {observed.dtype}")
     wrong = observed.values != expected
     if not wrong.any():
         return Verdict(Outcome.CONFORMS)
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     return Verdict(
         Outcome.WRONG_VALUE,
-        f"{np.count_nonzero(wrong)} of {wrong.size} elements differ, first at {list(first)}:"
-        f" expected {expected[first]:g}, got {observed.values[first]:g}\n{picture(case, wrong)}",
+        f"{what}{np.count_nonzero(wrong)} of {wrong.size} elements differ, first at {list(first)}:"
+        f" expected {expected[first]:g}, got {observed.values[first]:g}\n{draw(wrong)}",
         at=first,
     )
 
 
 def check_trust(case: Case, expected: Array) -> None:
-    """An expected result that is mostly zeros, or the same everywhere, would let a wrong implementation pass.
-
-    Only elements that some tap contributes to are judged: where a definition puts zeros or the plain bias, those are right. More than
-    half of them must be nonzero and, if there are four or more, two must differ.
+    """An expected result that deserves no trust, see `conformance.probes.mistrusted`, would let a wrong implementation pass.
 
     Raises:
         UntrustedCaseError: the case is at fault, not the subject.
     """
     if 2 * np.count_nonzero(expected) > expected.size and expected.size < 4:
         return
-    judged = expected[reached(case)]
-    if 2 * np.count_nonzero(judged) < judged.size:
-        raise UntrustedCaseError(f"{case}: most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)")
-    if judged.size >= 4 and np.ptp(judged) == 0:
-        raise UntrustedCaseError(f"{case}: all {judged.size} elements of the expected result are {judged[0]:g}")
+    doubt = mistrusted(expected, reached(case))
+    if doubt:
+        raise UntrustedCaseError(f"{case}: {doubt}")
 
 
 def picture(case: Case, wrong: Array) -> str:

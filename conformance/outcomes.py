@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -32,10 +33,12 @@ class Verdict:
     """An outcome, and for people why: ``message`` is empty for a case that conforms.
 
     ``at`` is the first element that differs, if elements were compared. ``error_in_bounds`` is the largest error in units of the proven
-    bound; None where equality was asked for.
+    bound; None where equality was asked for. ``characteristics`` are what correct implementations may differ in, by name: recorded and
+    compared between runs, never judged.
     """
 
     outcome: Outcome
     message: str = ""
     at: tuple[int, ...] | None = None
     error_in_bounds: float | None = None
+    characteristics: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)

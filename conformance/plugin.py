@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,19 @@ import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
 from conformance import completeness, deviations, grids, subjects
-from conformance.cases import Case, CaseError, parse
+from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
 from conformance.results import Record, Writer, case_record, installed
-from conformance.subjects import MODES
+from conformance.subjects import MODES, NotOfferedError
 from conformance.summary import Screen, Tally
 
 RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
-"""Names under which a test's report carries a record, and the first of every process its environment."""
+NOT_OFFERED = "convformance-not-offered"
+"""Names under which a test's report carries a record, the first of every process its environment, and what a subject does not offer."""
 
 FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}
 """Packages that a backend may be installed as."""
@@ -32,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--grid", choices=tuple(grids.BOUNDS), default="standard", help="which cases to run (default: %(default)s)")
     group.addoption("--case", action="append", default=[], metavar="ID", help="run this case instead of a grid; may be repeated")
     group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
+    group.addoption("--claim", default=",".join(CLAIMS), metavar="C,…", help="what to check of every case (default: %(default)s)")
+    group.addoption("--dtype", metavar="T,…", help=f"run the grid in these types: {', '.join(DTYPES)} (default: as the grid has it)")
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
     group.addoption("--deviations", action="append", default=[], metavar="FILE.toml", help="known deviations beside the built-in ones")
@@ -47,10 +52,9 @@ class Plan:
             self.entries = deviations.load(Path(name) for name in config.getoption("--deviations"))
         except (CaseError, deviations.DeviationsError) as error:
             raise pytest.UsageError(str(error)) from None
-        self.modes = tuple(dict.fromkeys(config.getoption("--mode").split(",")))
-        for mode in self.modes:
-            if mode not in MODES:
-                raise pytest.UsageError(f"unknown mode {mode!r}: expected some of {', '.join(MODES)}, joined by commas")
+        self.modes = _some_of(MODES, "mode", config.getoption("--mode"))
+        self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim"))
+        self.dtypes = _some_of(DTYPES, "dtype", config.getoption("--dtype")) if config.getoption("--dtype") else None
         self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.grid: str = "cases" if self.chosen else config.getoption("--grid")
         self.subject: str = config.getoption("--subject")
@@ -70,9 +74,28 @@ class Plan:
         elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
             raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
-    @property
+    @cached_property
     def cases(self) -> tuple[Case, ...]:
-        return self.chosen or grids.grid(self.grid)
+        """The chosen cases as they are, or the grid, in each of the types that were asked for."""
+        if self.chosen:
+            return self.chosen
+        cases = grids.grid(self.grid)
+        return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
+
+    def checks(self, claim: Claim) -> list[tuple[Case, str]]:
+        """The cases and modes that a claim is to be checked in."""
+        if claim.name not in self.claims:
+            return []
+        return [(case, mode) for mode in self.modes for case in self.cases if claim.speaks_of(case, mode)]
+
+
+def _some_of(allowed: tuple[str, ...], name: str, text: str) -> tuple[str, ...]:
+    """Raises: pytest.UsageError, one line, for a word that is not allowed."""
+    words = tuple(dict.fromkeys(text.split(",")))
+    for word in words:
+        if word not in allowed:
+            raise pytest.UsageError(f"unknown {name} {word!r}: expected some of {', '.join(allowed)}, joined by commas")
+    return words
 
 
 PLAN = pytest.StashKey[Plan]()
@@ -113,8 +136,12 @@ def _asks_for_the_gate(config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Up-sampling belongs to the full grids, and has nothing to do with implementations that are not Keras's."""
+    """Only what was asked for. Up-sampling belongs to the full grids, and has nothing to do with implementations that are not Keras's."""
     plan = config.stash[PLAN]
+    if collection_path.parent == Path(__file__).parent:
+        claim = collection_path.stem.removeprefix("test_")
+        if claim in CLAIMS and claim not in plan.claims:
+            return True
     if collection_path.name == "test_upsampling.py" and collection_path.parent == Path(__file__).parent:
         return None if plan.grid in completeness.FULL_GRIDS and plan.subject == KERAS else True
     return None
@@ -168,13 +195,10 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     plan = metafunc.config.stash[PLAN]
     if {"check", "case", "mode"} <= set(metafunc.fixturenames):
+        claim = CLAIMS[metafunc.function.__name__.removeprefix("test_")]
         metafunc.parametrize(
             ("case", "mode"),
-            [
-                pytest.param(case, mode, id=str(case) if mode == MODES[0] else f"{case}-{mode}")
-                for mode in plan.modes
-                for case in plan.cases
-            ],
+            [pytest.param(case, mode, id=str(case) if mode == MODES[0] else f"{case}-{mode}") for case, mode in plan.checks(claim)],
         )
 
 
@@ -186,7 +210,11 @@ class Check:
         self._said = False
 
     def __call__(self, request: pytest.FixtureRequest, case: Case, mode: str, claim: Claim) -> None:
-        judgement = self._gate.judge(case, mode, claim)
+        try:
+            judgement = self._gate.judge(case, mode, claim)
+        except NotOfferedError as error:
+            request.node.user_properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
+            raise pytest.skip.Exception(f"not offered: {error}", _use_item_location=True) from None
         if not self._said:
             request.node.user_properties.append((ENVIRONMENT, self._gate.environment))
             self._said = True
@@ -252,15 +280,18 @@ class Collected:
         complete = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not (session.shouldstop or session.shouldfail)
         if complete and not self._config.getoption("collectonly"):
             complaints = completeness.lost(self._planned, self._reported)
-            wanted = len(self._plan.cases) * len(self._plan.modes) * len(CLAIMS)
-            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and len(self._checked) == wanted:
-                seen = self._tally.deviations
-                complaints += completeness.stale(self._plan.entries, self._environment, self._plan.cases, self._plan.modes, CLAIMS, seen)
+            wanted = sum(len(self._plan.checks(claim)) for claim in CLAIMS.values())
+            whole = len(self._checked) + self._tally.not_offered.total() == wanted
+            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and whole:
+                checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
+                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations)
+            if self._tally.not_offered and not self._checked:
+                complaints.append("nothing was checked: the subject offers nothing of what was asked for")
             if complaints:
                 self._config.stash[COMPLAINTS].extend(complaints)
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._writer:
-            self._writer.close(complete=complete)
+            self._writer.close(complete=complete, not_offered=self._tally.not_offered)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -274,8 +305,11 @@ class Collected:
                     self._writer.environment(self._environment)
             elif name == RECORD:
                 self._keep(_record(value), report.failed, str(report.longrepr or ""), report.nodeid)
+            elif name == NOT_OFFERED:
+                said = _record(value)
+                self._tally.not_offered[said["claim"], said["mode"], said["reason"]] += 1
         # no place for them in other reports: junitxml would write every record as a property
-        report.user_properties = [(name, value) for name, value in report.user_properties if name not in (RECORD, ENVIRONMENT)]
+        report.user_properties = [(n, value) for n, value in report.user_properties if n not in (RECORD, ENVIRONMENT, NOT_OFFERED)]
 
     def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         self._tally.add(record, failed, text, nodeid)

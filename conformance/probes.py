@@ -11,14 +11,15 @@ the input, or on the kernel, case by case: a wide float32 operand has more bits 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isqrt, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from conformance.cases import Case
-from conformance.contract import compute
+from conformance.contract import axes, compute, compute_gradients, output_shape, reached_by_gradients
 from reference.arguments import Array
 
 SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
@@ -71,6 +72,10 @@ class Probe:
     kernel: Array
     bias: Array | None
     draws: dict[str, Draw]
+    weights: str = "forward"
+    """What the weights were made for: probes of one `Case.configuration` and one such name have the same kernel and bias."""
+    upstream: Array | None = None
+    """For gradients: g, what the output's elements are weighted with, in the output's shape."""
 
 
 def exact(case: Case) -> Probe:
@@ -95,6 +100,61 @@ def exact(case: Case) -> Probe:
     raise UntrustedCaseError(f"{case}: found no exact data within the budget of {case.dtype}")
 
 
+def exact_gradients(case: Case) -> Probe:
+    """Odd integers for input, kernel and upstream gradient g, such that every partial sum of every gradient is a number of the type.
+
+    With M the pairs of positions that one tap joins, and K the terms of one element of the input's gradient, the amplitudes keep
+    ``K |w| |g|``, ``M |x| |g|`` and the sum of ``|g|`` within 2^p. ``case.data`` says which operand is wide: g, beside small x and w, for
+    ``wide_input``; x and w, beside a small g, for ``wide_kernel``. What the data come to is then checked on the data.
+
+    Raises:
+        UntrustedCaseError: no data were found within the budget whose gradients deserve trust.
+    """
+    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    weights = _gradient_weights(case.configuration)
+    output = output_shape(case)
+    joined, positions = case.batch * prod(axis.small for axis in axes(case)), prod(output) // case.filters
+    share = max(budget // joined, 1) if joined else budget
+    w_most = 2 * weights.draws["kernel"].half - 1
+    g_most = min(max(budget // (weights.terms * w_most), 1), max(budget // max(positions, 1), 1))
+    least = 3 if share >= 9 else 1
+    g_most = min(g_most, {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1}[case.data])
+    x_most = min(share // g_most, least if case.data == "wide_input" else share)
+    seed, kind, reached = _seed(str(case), "gradients"), storage(case.dtype), reached_by_gradients(case)
+    keep, doubt = 1.0, "not within the budget"
+    for attempt in range(ATTEMPTS):
+        draws = {
+            "x": Draw(seed + 2 * attempt, (x_most + 1) // 2, case.in_layout(case.input_shape), kind),
+            "upstream": Draw(seed + 2 * attempt + 1, (g_most + 1) // 2, output, kind, keep),
+        }
+        probe = Probe(draws["x"].array(), weights.kernel, weights.bias, {**draws, **weights.draws}, "gradients", draws["upstream"].array())
+        if not _gradients_within_budget(case, probe):
+            keep /= 2
+            continue
+        operands = (("x", probe.x), ("upstream", draws["upstream"].array()))
+        # small numbers have too few unlike neighbours in a long row; the sums over a row tell its moves apart all the same
+        if (
+            keep == 1.0
+            and attempt < ATTEMPTS // 2
+            and any(made.size and draws[name].half > 1 and not _neighbours_differ(made) for name, made in operands)
+        ):
+            continue
+        expected = exact_gradients_result(case, probe)
+        doubts = [f"{name}: {said}" for name, wanted in expected.items() if (said := mistrusted(wanted, reached[name], keep))]
+        if not doubts:
+            return probe
+        doubt = doubts[0]
+    raise UntrustedCaseError(f"{case}: found no exact data for gradients of {case.dtype}, {doubt}")
+
+
+def exact_gradients_result(case: Case, probe: Probe) -> dict[str, Array]:
+    """The defined gradients on exact data, as integers held without rounding: ``input``, ``kernel`` and, if there is one, ``bias``."""
+    kind = np.int64 if case.dtype == "float64" else np.float64
+    upstream = np.zeros(0) if probe.upstream is None else probe.upstream
+    found = compute_gradients(case, probe.x.astype(kind), probe.kernel.astype(kind), upstream.astype(kind))
+    return {"input": found.x, "kernel": found.kernel, **({} if probe.bias is None else {"bias": found.bias})}
+
+
 def error_probe(case: Case) -> Probe:
     """Operands for a case that must be refused: an input of ones, since no result is compared.
 
@@ -109,9 +169,27 @@ def terms(case: Case) -> int:
     channels = case.channels // case.groups
     if not case.transposed:
         return prod(case.kernel_size) * channels + case.use_bias
-    # with stride s, at most every s-th tap of an undilated kernel meets one output element
-    met = (-(-k // s) if d == 1 else k for k, s, d in zip(case.kernel_size, case.strides, case.dilation_rate, strict=True))
-    return prod(met) * channels + case.use_bias
+    return prod(_met(case)) * channels + case.use_bias
+
+
+def _met(case: Case) -> tuple[int, ...]:
+    """How many taps of each axis meet one element of the big side, at most: with stride s, every s-th of an undilated kernel."""
+    return tuple(-(-k // s) if d == 1 else k for k, s, d in zip(case.kernel_size, case.strides, case.dilation_rate, strict=True))
+
+
+def mistrusted(expected: Array, reached: Array, keep: float = 1.0) -> str | None:
+    """Why an expected result proves little, in a few words: it is mostly zeros, or the same everywhere. None if it is neither.
+
+    Only elements that some tap contributes to are judged: where a definition puts zeros or the plain bias, those are right. At least
+    half of them must be nonzero and, if there are four or more, two must differ. ``keep`` is the share of the data that was not zeroed to
+    stay within the budget: so much less is asked for then.
+    """
+    judged = expected[reached]
+    if 2 * np.count_nonzero(judged) < keep * judged.size:
+        return f"most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)"
+    if judged.size >= 4 and np.ptp(judged) == 0:
+        return f"all {judged.size} elements of the expected result are {judged[0]:g}"
+    return None
 
 
 def storage(dtype: str) -> str:
@@ -136,6 +214,29 @@ class _Weights:
     x_keep: float
     kernel_sum: float
     """The largest sum of ``|kernel|`` over all taps and channels of one filter."""
+
+
+class _GradientWeights(NamedTuple):
+    """Kernel and bias for gradients. ``terms`` is an upper bound for the products that one element of the input's gradient sums."""
+
+    kernel: Array
+    bias: Array | None
+    draws: dict[str, Draw]
+    terms: int
+
+
+@lru_cache(maxsize=256)
+def _gradient_weights(configuration: Case) -> _GradientWeights:
+    filters = configuration.filters // configuration.groups
+    terms = prod(configuration.kernel_size if configuration.transposed else _met(configuration)) * filters
+    share = max(2 ** SIGNIFICAND_BITS[configuration.dtype] // terms, 1)
+    most = {"symmetric": isqrt(share), "wide_input": 1, "wide_kernel": share}[configuration.data]
+    kind, name = storage(configuration.dtype), str(configuration)
+    draws = {"kernel": Draw(_seed(name, "gradients kernel"), (most + 1) // 2, configuration.kernel_shape, kind)}
+    if configuration.use_bias:
+        draws["bias"] = Draw(_seed(name, "gradients bias"), 2, (configuration.filters,), kind)
+    arrays = {operand: draw.array() for operand, draw in draws.items()}
+    return _GradientWeights(arrays["kernel"], arrays.get("bias"), draws, terms)
 
 
 @lru_cache(maxsize=256)
@@ -177,6 +278,14 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
         return True
     magnitude = exact_result(case, np.abs(x), np.abs(weights.kernel), None if weights.bias is None else np.abs(weights.bias))
     return not magnitude.size or bool(magnitude.max() <= budget)
+
+
+def _gradients_within_budget(case: Case, probe: Probe) -> bool:
+    """Whether the gradients of the absolute values stay within 2^p, every element of all three."""
+    assert probe.upstream is not None  # noqa: S101 - a probe for gradients has it
+    absolute = replace(probe, x=np.abs(probe.x), kernel=np.abs(probe.kernel), upstream=np.abs(probe.upstream))
+    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    return all(not sums.size or sums.max() <= budget for sums in exact_gradients_result(case, absolute).values())
 
 
 def _neighbours_differ(x: Array) -> bool:

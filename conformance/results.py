@@ -1,6 +1,7 @@
 """What a run leaves behind for machines: JSON Lines, one object a line, appended as the run goes.
 
-First an ``environment``, then a ``case`` for every check of a case, last a ``summary`` (absent from a run that was interrupted).
+First an ``environment``, then a ``case`` for every check of a case, a ``not_offered`` for every mode or claim that the subject has not,
+with the number of cases, last a ``summary`` (absent from a run that was interrupted).
 `Writer` writes it, `read` reads it back, as much of it as can be read.
 """
 
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from conformance.cases import Case, CaseError, parse
@@ -42,6 +44,7 @@ def case_record(case: Case, claim: str, mode: str, verdict: Verdict, deviation: 
         "seconds": round(seconds, 6),
         "message": verdict.message,
         **({} if verdict.at is None else {"at": list(verdict.at)}),
+        **({"characteristics": dict(verdict.characteristics)} if verdict.characteristics else {}),
     }
 
 
@@ -88,8 +91,10 @@ class Writer:
             self._deviations[record["deviation"]] += 1
         self._line(record)
 
-    def close(self, *, complete: bool) -> None:
-        """Close the file, with the summary if the run was not interrupted."""
+    def close(self, *, complete: bool, not_offered: Mapping[tuple[str, str, str], int] = MappingProxyType({})) -> None:
+        """Close the file, with what the subject did not offer (counts by claim, mode and reason), and the summary of a run that ended."""
+        for (claim, mode, reason), cases in not_offered.items():
+            self._line({"kind": "not_offered", "claim": claim, "mode": mode, "reason": reason, "cases": cases})
         if complete:
             seconds = round(time.monotonic() - self._started, 3)
             self._line({"kind": "summary", "counts": dict(self._counts), "deviations": dict(self._deviations), "seconds": seconds})
@@ -193,6 +198,8 @@ def read(path: Path) -> Run:
                     lost.append(f"line {number}: {error}")
                 else:
                     entries[entry.key] = entry
+            elif kind == "not_offered":
+                notes.append(f"{path}: {_not_offered(record)}")
             elif kind == "summary":
                 summary = record
             else:
@@ -307,6 +314,13 @@ def _entry(record: Record) -> Entry:
             {_line(name, 100): _scalar(value) for name, value in characteristics.items()} if isinstance(characteristics, dict) else {}
         ),
     )
+
+
+def _not_offered(record: Record) -> str:
+    """What the subject has not, in words; a field that is no text or number is left open."""
+    claim, mode, reason = (_line(value, 200) if isinstance(value := record.get(key), str) else "?" for key in ("claim", "mode", "reason"))
+    cases = _number(record.get("cases"))
+    return f"{claim} in mode {mode} not offered ({reason}): {'?' if cases is None else f'{cases:,.0f}'} cases not checked"
 
 
 def _number(value: Any) -> float | None:

@@ -74,6 +74,8 @@ class Tally:
         self._found: list[tuple[Record, bool, str, str]] = []
         self.failed: dict[str, bool] = {}
         self.deviations: Counter[str | None] = Counter()
+        self.not_offered: Counter[tuple[str, str, str]] = Counter()
+        """How many checks the subject has not, by claim, mode and reason."""
 
     def add(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         """``text`` is what the test with this node id says if it failed."""
@@ -127,6 +129,9 @@ class Tally:
 def screen(tally: Tally, width: int) -> Iterator[Line]:
     """The summary of a run, line by line."""
     yield from table(tally.found, width)
+    yield from by_claim(tally.found)
+    for (claim, mode, reason), number in tally.not_offered.items():
+        yield [(f"{number:7,} ", _PLAIN), ("not offered ", _KNOWN), (f"{claim} in mode {mode}: {reason}", _PLAIN)]
     known = Counter(each.deviation for each in tally.found if each.deviation is not None and not each.failed)
     if known:
         yield []
@@ -173,6 +178,23 @@ def table(found: Sequence[Found], width: int) -> Iterator[Line]:
         for row in (row for row in rows if row[0] == layer):
             cells = "".join(f"{f'{counts[row][name]:,}' if counts[row][name] else '.':>{widths[name]}}" for name in columns)
             yield [(f"  {row[1]:<{first - 2}}", markups.get(row[1], _BAD)), (cells, _PLAIN if row[1] in markups else _BAD)]
+
+
+def by_claim(found: Sequence[Found]) -> Iterator[Line]:
+    """A line for each claim and mode, where there are several: how many conform, are known to deviate, and fail."""
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for each in found:
+        counts[each.claim, each.mode][2 if each.failed else 1 if each.deviation is not None else 0] += 1
+    if len(counts) < 2:
+        return
+    yield []
+    for (claim, mode), (conform, known, fail) in counts.items():
+        line: Line = [(f"{claim} [{mode}]: ", _PLAIN), (f"{conform:,} conform", _GOOD)]
+        if known:
+            line.append((f", {known:,} known", _KNOWN))
+        if fail:
+            line.append((f", {fail:,} fail", _BAD))
+        yield line
 
 
 KERNELS, STRIDES = 9, 8

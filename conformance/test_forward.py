@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conformance.cases import Case
-from conformance.claims import forward
+from conformance.claims.forward import FORWARD
 from conformance.plugin import Check
 
 
 def test_forward(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, forward)
+    check(request, case, mode, FORWARD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,8 +11,12 @@ from conformance.cases import Case
 from conformance.probes import Probe
 from reference.arguments import Array
 
-MODES = ("eager",)
+MODES = ("eager", "graph", "xla", "predict", "saved", "exported")
 """The ways of running a layer that a subject may offer; see `Subject.modes`."""
+
+
+class NotOfferedError(Exception):
+    """The subject has no such mode, or cannot do in it what is asked: nothing was checked. The message says what is not offered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +43,21 @@ class Subject(Protocol):
         """Run the layer that ``case`` describes, with the kernel and bias of the probe, on the input of the probe.
 
         Raises:
-            Exception: the subject declines the case, at construction or at call; any exception says so.
+            NotOfferedError: the subject has not this mode for this case; nothing was run.
+            Exception: the subject declines the case, at construction or at call; any other exception says so.
+        """
+        ...
+
+
+class Differentiable(Subject, Protocol):
+    """A subject that differentiates its layers; offering it is up to the subject, as is every method beyond those of `Subject`."""
+
+    def gradients(self, case: Case, probe: Probe, mode: str) -> Mapping[str, Observed]:
+        """The gradients of ``sum(probe.upstream * layer(probe.x))`` with respect to ``input``, ``kernel`` and, if there is one, ``bias``.
+
+        Raises:
+            NotOfferedError: not in this mode.
+            Exception: the subject declines the case.
         """
         ...
 

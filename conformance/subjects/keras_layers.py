@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ class KerasLayers:
     modes = ("eager",)
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[Case, Any] = OrderedDict()
+        self._layers: OrderedDict[tuple[Case, str], Any] = OrderedDict()
 
     def environment(self) -> dict[str, Any]:
         backend = keras.backend.backend()
@@ -52,9 +51,21 @@ class KerasLayers:
         y = layer(x)
         return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
 
+    def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
+        layer = self._layer(case, probe)
+        variables = [layer.kernel, *([layer.bias] if probe.bias is not None else [])]
+        x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
+        found = _DIFFERENTIATE[keras.backend.backend()](layer, x, variables, upstream)
+        names = ("input", "kernel", "bias")[: len(found)]
+        return {
+            name: Observed(_numpy(gradient), str(keras.backend.standardize_dtype(gradient.dtype)))
+            for name, gradient in zip(names, found, strict=True)
+            if gradient is not None
+        }
+
     def _layer(self, case: Case, probe: Probe) -> Any:
         """The layer of the case with the probe's weights, from those kept or made now."""
-        key = replace(case, input_shape=(1,) * (case.rank + 1) + (case.channels,))
+        key = (case.configuration, probe.weights)
         if key in self._layers:
             self._layers.move_to_end(key)
             return self._layers[key]
@@ -74,6 +85,36 @@ def _numpy(y: Any) -> Any:
     if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
         y = keras.ops.cast(y, "float32")
     return np.asarray(keras.ops.convert_to_numpy(y))
+
+
+def _differentiate_tensorflow(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x)
+    return tape.gradient(y, [x, *(variable.value for variable in variables)], output_gradients=upstream)
+
+
+def _differentiate_jax(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
+    import jax
+
+    def run(x: Any, *weights: Any) -> Any:
+        return layer.stateless_call(weights, (), x)[0]
+
+    _, pull_back = jax.vjp(run, x, *(variable.value for variable in variables))
+    return pull_back(upstream)
+
+
+def _differentiate_torch(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
+    import torch
+
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(layer(x), [x, *(variable.value for variable in variables)], grad_outputs=upstream)
+
+
+_DIFFERENTIATE = {"tensorflow": _differentiate_tensorflow, "jax": _differentiate_jax, "torch": _differentiate_torch}
+"""Gradients with respect to the input and the variables, by each framework's own differentiation."""
 
 
 def _avx512() -> bool:

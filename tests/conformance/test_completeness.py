@@ -35,10 +35,14 @@ def test_a_planned_test_that_is_never_reported_is_said() -> None:
         ("where = { batch = 2 }\nheuristic = true", 0, "all cases it covers conform"),
         ("where = { batch = 2 }\nheuristic = true", 1, None),
         ("where = { batch = 2 }", 0, "entries before it speak for every case it covers"),
+        ('where = { batch = 7, mode = "graph" }', 0, None),
+        ('where = { batch = 7, claim = "gradients" }', 0, None),
+        ('where = { batch = 7, dtype = ["float16", "float64"] }', 0, None),
+        ('where = { batch = 7, mode = "eager", claim = ["gradients", "forward"], dtype = "float32" }', 0, "covers no case of this grid"),
     ],
 )
 def test_an_entry_that_no_case_came_to_is_said_where_it_applies(tmp_path: Path, body: str, seen: int, says: str | None) -> None:
-    complaints = stale([entry(tmp_path, body)], ENVIRONMENT, CASES, ["eager"], ["forward"], {"own": seen})
+    complaints = stale([entry(tmp_path, body)], ENVIRONMENT, [(case, "eager", "forward") for case in CASES], {"own": seen})
     assert (says is None) == (complaints == [])
     if says is not None:
         assert len(complaints) == 1

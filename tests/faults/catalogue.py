@@ -7,11 +7,13 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
-from conformance import claims, grids
+from conformance import grids
 from conformance.cases import Case
+from conformance.claims import CLAIMS
 from conformance.outcomes import Outcome, Verdict
-from conformance.subjects import MODES, Subject
+from conformance.subjects import MODES, NotOfferedError, Subject
 from tests.faults.planting import FAULTS, Fault
 
 MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "published")
@@ -42,11 +44,15 @@ def rejections(subject: Subject, cases: Iterable[Case]) -> Iterator[Rejection]:
     """Everything that the gate would reject of a subject, by every claim and mode, in the order of the cases."""
     modes = [mode for mode in MODES if mode in subject.modes]
     for case in cases:
-        for claim in claims.CLAIMS:
-            for mode in modes:
-                verdict: Verdict = getattr(claims, claim)(subject, case, mode)
-                if verdict.outcome != Outcome.CONFORMS:
-                    yield Rejection(case, claim, verdict)
+        for claim, mode in product(CLAIMS.values(), modes):
+            if not claim.speaks_of(case, mode):
+                continue
+            try:
+                verdict = claim(subject, case, mode)
+            except NotOfferedError:
+                continue
+            if verdict.outcome != Outcome.CONFORMS:
+                yield Rejection(case, claim.name, verdict)
 
 
 def rejection(fault: Fault, grid: str) -> Rejection | None:

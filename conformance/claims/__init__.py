@@ -1,0 +1,12 @@
+"""What is claimed of a case, and the verdict on it: one module a claim, all of them in `CLAIMS`."""
+
+from __future__ import annotations
+
+from conformance.claims.base import Claim
+from conformance.claims.forward import FORWARD
+from conformance.claims.gradients import GRADIENTS
+
+__all__ = ["CLAIMS", "Claim"]
+
+CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS)}
+"""All claims by name; each has its ``test_<name>.py``."""

@@ -1,0 +1,64 @@
+"""What a claim is, and what an exception comes to where one judges. No pytest here: a claim is a function of subject, case and mode."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.cases import Case
+from conformance.outcomes import Outcome, Verdict
+from conformance.subjects import NotOfferedError, Subject
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+ACCIDENTS = (ArithmeticError, AssertionError, AttributeError, ImportError, KeyError, MemoryError, NameError, RecursionError)
+"""Exceptions that refuse nothing: where an error is due, these are a subject falling over, not declining."""
+
+
+def _every(case: Case) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that is claimed of a subject: judges a case in a mode.
+
+    ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
+    says of which cases it speaks, ``modes`` in which modes, all if None.
+    """
+
+    name: str
+    judge: Callable[[Any, Case, str], Verdict]
+    method: str = "forward"
+    concerns: Callable[[Case], bool] = _every
+    modes: tuple[str, ...] | None = None
+
+    def speaks_of(self, case: Case, mode: str) -> bool:
+        """Whether there is anything to check for this case in this mode."""
+        return (self.modes is None or mode in self.modes) and self.concerns(case)
+
+    def __call__(self, subject: Subject, case: Case, mode: str) -> Verdict:
+        """The verdict on a case that the claim speaks of.
+
+        Raises:
+            NotOfferedError: the subject does not run layers in this mode, or has no ``method``: nothing was checked.
+            UntrustedCaseError: the case's data prove nothing; the project is at fault, not the subject.
+        """
+        if mode not in subject.modes:
+            raise NotOfferedError(f"mode {mode}")
+        if not hasattr(subject, self.method):
+            raise NotOfferedError(f"no method {self.method!r}")
+        return self.judge(subject, case, mode)
+
+
+def exception(error: Exception, due: str | None) -> Verdict:
+    """What an exception comes to: the error that was due, or a defined result declined."""
+    text = " ".join(_COLOUR.sub("", str(error)).split())
+    said = f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
+    if due is None:
+        return Verdict(Outcome.DECLINED, said)
+    if isinstance(error, ACCIDENTS):
+        return Verdict(Outcome.DECLINED, f"an error is due ({due}), got an accident: {said}")
+    return Verdict(Outcome.CONFORMS)
