@@ -179,6 +179,11 @@ class Case:
         return (*self.kernel_size, self.channels // self.groups, self.filters)
 
     @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """What Keras calls the layer's kernels, in the order of its weights; the bias, if there is one, comes behind them."""
+        return ("depthwise_kernel", "pointwise_kernel") if self.separable else ("kernel",)
+
+    @property
     def pointwise_shape(self) -> tuple[int, ...]:
         """The shape of a separable layer's pointwise kernel as Keras has it."""
         return (*(1,) * self.rank, self.channels * self.depth_multiplier, self.filters)

@@ -20,7 +20,7 @@ bias                ``db = sum of g``                                  ``db = su
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,15 +28,6 @@ from numpy.typing import ArrayLike
 from reference.arguments import Arguments, Array, DepthwiseOptions, check_depthwise, check_pointwise
 from reference.geometry import Axis, convolution_axis, taps
 from reference.gradients import Gradients, in_format, upstream_gradient
-
-
-class SeparableGradients(NamedTuple):
-    """Gradients with the shapes of what they belong to: ``x`` as the input, both kernels, and ``bias`` (filters,)."""
-
-    x: Array
-    depthwise_kernel: Array
-    pointwise_kernel: Array
-    bias: Array
 
 
 def depthwise_conv(
@@ -104,7 +95,7 @@ def separable_conv_gradients(
     *,
     rank: int | None = None,
     **options: Unpack[DepthwiseOptions],
-) -> SeparableGradients:
+) -> Gradients:
     """``dv = sum of z.T @ g``, ``db = sum of g``, the rest as in `depthwise_conv_gradients` of ``dz = g @ v.T``.
 
     Arguments and errors as in `depthwise_conv_gradients`; ``pointwise_kernel`` is (1, ..., 1, channels * depth_multiplier, filters).
@@ -116,7 +107,7 @@ def separable_conv_gradients(
     first = _gradients(a, g @ pointwise.T)
     everywhere = tuple(range(g.ndim - 1))
     dv = np.tensordot(_depthwise(a), g, (everywhere, everywhere))
-    return SeparableGradients(first.x, first.kernel, dv.reshape(np.shape(pointwise_kernel)), g.sum(axis=everywhere))
+    return Gradients(first.x, first.kernel, g.sum(axis=everywhere), dv.reshape(np.shape(pointwise_kernel)))
 
 
 def _axes(a: Arguments) -> tuple[Axis, ...]:

@@ -27,11 +27,15 @@ from reference.taps import grouped_product
 
 
 class Gradients(NamedTuple):
-    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,)."""
+    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,).
+
+    ``kernel`` is the depthwise one of a separable convolution, which alone has a ``pointwise_kernel``.
+    """
 
     x: Array
     kernel: Array
     bias: Array
+    pointwise_kernel: Array | None = None
 
 
 def conv_gradients(

@@ -88,8 +88,9 @@ def test_every_derivative_is_the_difference_of_one_step(rank: int, options: dict
         return int((separable_conv(x, kernel, pointwise, **options) * g).sum())
 
     for operand, of_depthwise, of_separable in (
-        (x, single.x, both.x), (kernel, single.kernel, both.depthwise_kernel), (pointwise, None, both.pointwise_kernel)
+        (x, single.x, both.x), (kernel, single.kernel, both.kernel), (pointwise, None, both.pointwise_kernel)
     ):  # fmt: skip
+        assert of_separable is not None
         assert of_separable.shape == operand.shape
         for at in map(tuple, rng.integers(0, operand.shape, (8, operand.ndim))):
             before = depthwise_loss(), loss()
