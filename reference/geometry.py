@@ -19,6 +19,8 @@ from math import prod
 from typing import NamedTuple
 
 PADDINGS = ("valid", "same")
+CAUSAL = "causal"
+"""The padding of a convolution over one axis, time, that lets no output see what comes after it."""
 
 
 def effective_kernel(kernel: int, dilation: int) -> int:
@@ -41,12 +43,12 @@ def overhang(small: int, big: int, kernel: int, stride: int, dilation: int) -> i
 
 
 def convolution_size(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """``valid``: ``floor((n - e) / s) + 1``; ``same``: ``ceil(n / s)``.
+    """``valid``: ``floor((n - e) / s) + 1``; ``same`` and ``causal``: ``ceil(n / s)``.
 
     Raises:
         ValueError: a valid window is larger than its input, so that not one output element is defined.
     """
-    if padding == "same":
+    if padding != "valid":
         return -(-size // stride)
     span = effective_kernel(kernel, dilation)
     if size < span:
@@ -55,7 +57,12 @@ def convolution_size(size: int, kernel: int, stride: int, dilation: int, padding
 
 
 def convolution_padding(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
-    """Zeros before and after the input: none for ``valid``, the split overhang for ``same``."""
+    """Zeros before and after the input: none for ``valid``, the split overhang for ``same``, ``e - 1`` in front for ``causal``.
+
+    The last tap of causal window ``i`` then lies on input ``i s``, the latest that its output may see.
+    """
+    if padding == CAUSAL:
+        return effective_kernel(kernel, dilation) - 1, 0
     small = convolution_size(size, kernel, stride, dilation, padding)
     return split_same(overhang(small, size, kernel, stride, dilation)) if padding == "same" else (0, 0)
 

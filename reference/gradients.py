@@ -27,11 +27,15 @@ from reference.taps import correlate, gather, scatter
 
 
 class Gradients(NamedTuple):
-    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,)."""
+    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,).
+
+    ``kernel`` is the depthwise one of a separable convolution, which alone has a ``pointwise_kernel``.
+    """
 
     x: Array
     kernel: Array
     bias: Array
+    pointwise_kernel: Array | None = None
 
 
 def conv_gradients(
@@ -57,10 +61,10 @@ def conv_gradients(
     axes = tuple(
         convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.small for axis in axes))
+    g = upstream_gradient(a, upstream, tuple(axis.small for axis in axes))
     dx = scatter(g, _swapped(a.kernel, a.groups), axes, a.groups)
     dw = correlate(a.x, g, axes, a.groups)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
 def conv_transpose_gradients(
@@ -80,14 +84,18 @@ def conv_transpose_gradients(
         transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.big for axis in axes))
+    g = upstream_gradient(a, upstream, tuple(axis.big for axis in axes))
     dx = gather(g, a.kernel, axes)
     dw = correlate(g, a.x, axes)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
-def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
-    """The upstream gradient with its channels last."""
+def upstream_gradient(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
+    """The upstream gradient of an output of this spatial size, with its channels last.
+
+    Raises:
+        ValueError: it has not the shape of the output.
+    """
     g = np.asarray(upstream)
     shape = (a.batch, *size, a.filters)
     wanted = shape if a.data_format == "channels_last" else (a.batch, a.filters, *size)
@@ -96,7 +104,8 @@ def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array
     return g if a.data_format == "channels_last" else np.moveaxis(g, 1, -1)
 
 
-def _in_format(dx: Array, a: Arguments) -> Array:
+def in_format(dx: Array, a: Arguments) -> Array:
+    """What has its channels last, in the data format that was asked for."""
     return dx if a.data_format == "channels_last" else np.moveaxis(dx, -1, 1)
 
 
