@@ -53,13 +53,13 @@ class KerasLayers:
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
         layer = self._layer(case, probe)
-        variables = [layer.kernel, *([layer.bias] if probe.bias is not None else [])]
+        names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
+        variables = [getattr(layer, name) for name in names]
         x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
         found = _DIFFERENTIATE[keras.backend.backend()](layer, x, variables, upstream)
-        names = ("input", "kernel", "bias")[: len(found)]
         return {
             name: Observed(_numpy(gradient), str(keras.backend.standardize_dtype(gradient.dtype)))
-            for name, gradient in zip(names, found, strict=True)
+            for name, gradient in zip(["input", *names], found, strict=True)
             if gradient is not None
         }
 
@@ -70,9 +70,12 @@ class KerasLayers:
             self._layers.move_to_end(key)
             return self._layers[key]
         # zeros: the initial weights are replaced at once, and Keras's default costs a random draw
-        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), kernel_initializer="zeros")
+        stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
+        zeros = {f"{stage}_initializer": "zeros" for stage in stages}
+        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), **zeros)
         layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
-        layer.kernel.assign(probe.kernel)
+        for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
+            getattr(layer, name).assign(kernel)
         if probe.bias is not None:
             layer.bias.assign(probe.bias)
         self._layers[key] = layer
