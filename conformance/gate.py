@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from conformance import deviations, isolated, repro, subjects
+from conformance import deviations, repro
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
+from conformance.isolated import Host
 from conformance.outcomes import Outcome, Verdict
 from conformance.results import Record, case_record
+from conformance.subjects import SubjectError
 
 KERAS = "conformance.subjects.keras_layers:KerasLayers"
 """The subject when no other is asked for."""
@@ -32,21 +30,21 @@ class Judgement:
 
 
 class Gate:
-    """Judges cases by claims. The subject is loaded when the first case asks for it, so collecting and the controller stay light."""
+    """Judges cases by claims. ``host`` loads the subject when the first case asks for it, so collecting and the controller stay light."""
 
-    def __init__(self, subject: str, entries: tuple[Deviation, ...]) -> None:
+    def __init__(self, subject: str, entries: tuple[Deviation, ...], host: Host) -> None:
         self._name = subject
         self._entries = entries
-
-    @cached_property
-    def subject(self) -> subjects.Subject:
-        with _quiet():
-            return subjects.load(self._name)
+        self._host = host
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        with _quiet():
-            return {"subject": self._name, **self.subject.environment()}
+        """What the subject says that it is; of one that cannot be loaded, why not."""
+        try:
+            own = self._host.environment
+        except SubjectError as error:
+            own = {"keras": None, "backend": None, "device": None, "versions": {}, "flags": {}, "error": str(error)}
+        return {"subject": self._name, **own}
 
     @cached_property
     def _known(self) -> tuple[Deviation, ...]:
@@ -56,13 +54,11 @@ class Gate:
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate."""
         known = deviations.covering(self._known, case, mode, claim.name)
-        started = time.perf_counter()
-        if known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG):
-            verdict = isolated.judge(self._name, case, mode, claim)
-        else:
-            with _quiet():
-                verdict = claim(self.subject, case, mode)
-        seconds = time.perf_counter() - started
+        fatal = known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG)
+        try:
+            verdict, seconds = (self._host.alone if fatal else self._host.judge)(case, mode, claim)
+        except SubjectError as error:
+            verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
             known = None
         record = case_record(case, claim.name, mode, verdict, known.id if known else None, seconds)
@@ -84,11 +80,3 @@ class Gate:
         if self.environment.get("keras") is None:
             return text
         return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What a framework warns of is no verdict, even where this project's own warnings are errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
