@@ -2,10 +2,11 @@
 
 An id is a layer, a padding, the parts every case has, and the parts that differ from their default::
 
-    conv2d_transpose - same - in2x5x7x3 - k3x2 - f4 - s2x1[-d1x2][-op1x0][-g2][-float16][-channels_first][-nobias][-wide_input]
+    conv2d_transpose - same - in2x5x7x3 - k3x2 - f4 - s2x1[-d1x2][-op1x0][-g2][-m2][-float16][-channels_first][-nobias][-wide_input]
 
 ``in`` is (batch, *spatial, channels), whatever the data format; ``f`` the filters; ``k``, ``s``, ``d`` and ``op`` have one number an
-axis. Optional parts may come in any order and are printed in the order above.
+axis; ``m`` is the depth multiplier of depthwise and separable layers. A depthwise layer has no ``f``: its filters are channels times
+``m``. Optional parts may come in any order and are printed in the order above.
 """
 
 from __future__ import annotations
@@ -15,24 +16,57 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-PADDINGS = ("valid", "same")
+PADDINGS = ("valid", "same", "causal")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 DATA_FORMATS = ("channels_last", "channels_first")
-DATA = ("symmetric", "wide_input", "wide_kernel")
-"""How exact data share their amplitude between input and kernel (see `conformance.probes`)."""
+DATA = ("symmetric", "wide_input", "wide_kernel", "wide_pointwise")
+"""How exact data share their amplitude between input and kernel, or both kernels of a separable layer (see `conformance.probes`)."""
 
 
 class Layer(NamedTuple):
-    """What a layer name stands for: the Keras class, its number of spatial axes, and which way it runs."""
+    """What a layer name stands for: the Keras class, its number of spatial axes, and what it does along them."""
 
     keras_name: str
     rank: int
-    transposed: bool
+    transposed: bool = False
+    """It runs the other way, from the small side to the big one, and has an output padding."""
+    depthwise: bool = False
+    """Every channel on its own, each with ``depth_multiplier`` kernels, which are all its filters."""
+    separable: bool = False
+    """A depthwise stage and behind it a pointwise one, with a kernel of its own."""
+
+    @property
+    def plain(self) -> bool:
+        """A convolution in the narrow sense, which may have groups."""
+        return not (self.transposed or self.depthwise or self.separable)
+
+    @property
+    def multiplied(self) -> bool:
+        """There is a depth multiplier."""
+        return self.depthwise or self.separable
+
+    @property
+    def paddings(self) -> tuple[str, ...]:
+        """The values of `PADDINGS` that the layer has."""
+        return PADDINGS if self.plain and self.rank == 1 else PADDINGS[:2]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """The values of `DATA` that make sense for the layer."""
+        return DATA if self.separable else DATA[:3]
 
 
 LAYERS = {
-    "conv2d": Layer("Conv2D", 2, transposed=False),
+    "conv1d": Layer("Conv1D", 1),
+    "conv2d": Layer("Conv2D", 2),
+    "conv3d": Layer("Conv3D", 3),
+    "conv1d_transpose": Layer("Conv1DTranspose", 1, transposed=True),
     "conv2d_transpose": Layer("Conv2DTranspose", 2, transposed=True),
+    "conv3d_transpose": Layer("Conv3DTranspose", 3, transposed=True),
+    "depthwise_conv1d": Layer("DepthwiseConv1D", 1, depthwise=True),
+    "depthwise_conv2d": Layer("DepthwiseConv2D", 2, depthwise=True),
+    "separable_conv1d": Layer("SeparableConv1D", 1, separable=True),
+    "separable_conv2d": Layer("SeparableConv2D", 2, separable=True),
 }
 
 
@@ -44,7 +78,8 @@ class CaseError(ValueError):
 class Case:
     """One configuration of one layer, as a user would write it, and the data family it is run with.
 
-    ``input_shape`` is (batch, *spatial, channels) in this order for both data formats.
+    ``input_shape`` is (batch, *spatial, channels) in this order for both data formats. The ``filters`` of a depthwise layer are channels
+    times ``depth_multiplier``.
     A case may be one that Keras must refuse (see `conformance.contract`): those are run to see the error.
     """
 
@@ -61,6 +96,7 @@ class Case:
     data_format: str = "channels_last"
     use_bias: bool = True
     data: str = "symmetric"
+    depth_multiplier: int = 1
 
     def __post_init__(self) -> None:
         if self.layer not in LAYERS:
@@ -74,21 +110,28 @@ class Case:
         _check("s", self.strides, rank, least=1)
         _check("d", self.dilation_rate, rank, least=1)
         _check("g", (self.groups,), 1, least=1)
+        _check("m", (self.depth_multiplier,), 1, least=1)
         if self.output_padding is not None:
             _check("op", self.output_padding, rank, least=0)
             if not self.transposed:
                 raise CaseError(f"op is for transposed layers: {self.layer} has no output_padding")
-        if self.transposed and self.groups != 1:
-            raise CaseError(f"g is not for transposed layers: {self.layer} has no groups")
+        kind = LAYERS[self.layer]
+        if self.groups != 1 and not kind.plain:
+            raise CaseError(f"g is not for transposed, depthwise and separable layers: {self.layer} has no groups")
+        if self.depth_multiplier != 1 and not kind.multiplied:
+            raise CaseError(f"m is for depthwise and separable layers: {self.layer} has no depth_multiplier")
+        if kind.depthwise and self.filters != self.channels * self.depth_multiplier:
+            wanted = self.channels * self.depth_multiplier
+            raise CaseError(f"the filters of {self.layer} are channels times depth_multiplier, {wanted}, got {self.filters}")
         if self.channels % self.groups or self.filters % self.groups:
             raise CaseError(
                 f"g must divide channels and filters, got g{self.groups} for {self.channels} channels and {self.filters} filters"
             )
         for name, value, allowed in (
-            ("padding", self.padding, PADDINGS),
+            ("padding", self.padding, kind.paddings),
             ("dtype", self.dtype, DTYPES),
             ("data_format", self.data_format, DATA_FORMATS),
-            ("data", self.data, DATA),
+            ("data", self.data, kind.data),
         ):
             if value not in allowed:
                 raise CaseError(f"unknown {name} {value!r}: expected one of {', '.join(allowed)}")
@@ -106,6 +149,14 @@ class Case:
         return LAYERS[self.layer].transposed
 
     @property
+    def depthwise(self) -> bool:
+        return LAYERS[self.layer].depthwise
+
+    @property
+    def separable(self) -> bool:
+        return LAYERS[self.layer].separable
+
+    @property
     def batch(self) -> int:
         return self.input_shape[0]
 
@@ -120,10 +171,22 @@ class Case:
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
-        """The shape of the layer's kernel as Keras has it."""
+        """The shape of the layer's kernel as Keras has it; of a separable layer, that of the depthwise kernel."""
         if self.transposed:
             return (*self.kernel_size, self.filters, self.channels)
+        if self.depthwise or self.separable:
+            return (*self.kernel_size, self.channels, self.depth_multiplier)
         return (*self.kernel_size, self.channels // self.groups, self.filters)
+
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """What Keras calls the layer's kernels, in the order of its weights; the bias, if there is one, comes behind them."""
+        return ("depthwise_kernel", "pointwise_kernel") if self.separable else ("kernel",)
+
+    @property
+    def pointwise_shape(self) -> tuple[int, ...]:
+        """The shape of a separable layer's pointwise kernel as Keras has it."""
+        return (*(1,) * self.rank, self.channels * self.depth_multiplier, self.filters)
 
     def in_layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """``shape``, given with its channels last, in the data format of this case."""
@@ -136,13 +199,15 @@ class Case:
 
     def layer_arguments(self) -> dict[str, Any]:
         """The arguments of the Keras layer, by Keras's names, those at Keras's defaults left out."""
-        arguments: dict[str, Any] = {"filters": self.filters, "kernel_size": self.kernel_size}
+        arguments: dict[str, Any] = {} if self.depthwise else {"filters": self.filters}
+        arguments["kernel_size"] = self.kernel_size
         for name, value, default in (
             ("strides", self.strides, (1,) * self.rank),
             ("padding", self.padding, "valid"),
             ("output_padding", self.output_padding, None),
             ("dilation_rate", self.dilation_rate, (1,) * self.rank),
             ("groups", self.groups, 1),
+            ("depth_multiplier", self.depth_multiplier, 1),
             ("use_bias", self.use_bias, True),
             ("dtype", self.dtype, "float32"),
         ):
@@ -157,7 +222,7 @@ class Case:
             self.padding,
             f"in{_join(self.input_shape)}",
             f"k{_join(self.kernel_size)}",
-            f"f{self.filters}",
+            *([] if self.depthwise else [f"f{self.filters}"]),
             f"s{_join(self.strides)}",
         ]
         if any(d != 1 for d in self.dilation_rate):
@@ -166,6 +231,8 @@ class Case:
             parts.append(f"op{_join(self.output_padding)}")
         if self.groups != 1:
             parts.append(f"g{self.groups}")
+        if self.depth_multiplier != 1:
+            parts.append(f"m{self.depth_multiplier}")
         for value, default in (
             (self.dtype, DTYPES[0]),
             (self.data_format, DATA_FORMATS[0]),
@@ -186,15 +253,20 @@ def parse(text: str) -> Case:
     words = text.strip().split("-")
     if words[0] not in LAYERS:
         raise CaseError(f"cannot read {words[0]!r} in case id {text!r}: expected a layer ({', '.join(LAYERS)})")
-    if len(words) < 2 or words[1] not in PADDINGS:
+    paddings = LAYERS[words[0]].paddings
+    if len(words) < 2 or words[1] not in paddings:
         got = repr(words[1]) if len(words) > 1 else "its end"
-        raise CaseError(f"cannot read {got} in case id {text!r}: expected a padding ({', '.join(PADDINGS)})")
+        raise CaseError(f"cannot read {got} in case id {text!r}: expected a padding ({', '.join(paddings)})")
     fields: dict[str, Any] = {}
     for word in words[2:]:
         name, value = _read(word, text)
         if name in fields:
             raise CaseError(f"cannot read {word!r} in case id {text!r}: {name} is already given")
         fields[name] = value
+    if LAYERS[words[0]].depthwise:
+        if "filters" in fields:
+            raise CaseError(f"case id {text!r}: f is not for depthwise layers, whose filters are channels times m")
+        fields["filters"] = fields.get("input_shape", (0,))[-1] * fields.get("depth_multiplier", 1)
     for prefix, name in _NEEDED.items():
         if name not in fields:
             raise CaseError(f"case id {text!r} lacks its part {prefix!r} ({name})")
@@ -213,8 +285,9 @@ _NUMBERED: dict[str, tuple[str, Callable[[tuple[int, ...]], Any]]] = {
     "op": ("output_padding", tuple),
     "f": ("filters", lambda numbers: numbers[0]),
     "g": ("groups", lambda numbers: numbers[0]),
+    "m": ("depth_multiplier", lambda numbers: numbers[0]),
 }
-_SINGLE = {"f", "g"}
+_SINGLE = {"f", "g", "m"}
 _WORDS: dict[str, tuple[str, Any]] = {
     **{word: ("dtype", word) for word in DTYPES},
     **{word: ("data_format", word) for word in DATA_FORMATS},

@@ -7,8 +7,9 @@ from functools import lru_cache, reduce
 import numpy as np
 
 import reference
-from conformance.cases import Case
-from reference.arguments import Array
+from conformance.cases import LAYERS, Case
+from reference.arguments import Array, DepthwiseOptions
+from reference.depthwise import depthwise_conv_gradients, separable_conv_gradients
 from reference.geometry import Axis, convolution_axis, transposed_axis
 from reference.gradients import Gradients, conv_gradients, conv_transpose_gradients
 
@@ -17,9 +18,10 @@ def error_due(case: Case) -> str | None:
     """Why this case must be an error, in one line, or None where a result is defined.
 
     The reference's own limits (a valid window larger than its input, output_padding not below strides) and the one that is Keras's
-    alone: its layers refuse strides with dilation, which have a meaning but no implementation there.
+    alone: its layers refuse strides with dilation, which have a meaning but no implementation there; the depthwise and separable layers
+    do not refuse them, and compute.
     """
-    if max(case.strides) > 1 and max(case.dilation_rate) > 1:
+    if strides_with_dilation(case) and not LAYERS[case.layer].multiplied:
         return f"strides {case.strides} together with dilation_rate {case.dilation_rate}"
     for p, s in zip(case.output_padding or (), case.strides, strict=False):
         if p >= s:
@@ -29,6 +31,11 @@ def error_due(case: Case) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def strides_with_dilation(case: Case) -> bool:
+    """Some stride is more than 1, and some dilation."""
+    return max(case.strides) > 1 and max(case.dilation_rate) > 1
 
 
 @lru_cache(maxsize=1)
@@ -56,8 +63,15 @@ def output_shape(case: Case) -> tuple[int, ...]:
     return case.in_layout((case.batch, *spatial, case.filters))
 
 
-def compute(case: Case, x: Array, kernel: Array, bias: Array | None) -> Array:
-    """The defined result of a case on these operands, by the fast reference, in the type of the operands."""
+def compute(case: Case, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None = None) -> Array:
+    """The defined result of a case on these operands, by the fast reference, in the type of the operands.
+
+    ``kernel`` has the shape ``case.kernel_shape``; a separable case needs its ``pointwise`` kernel, too.
+    """
+    if case.separable:
+        return reference.separable_conv(x, kernel, _given(pointwise), bias, **_depthwise_options(case))
+    if case.depthwise:
+        return reference.depthwise_conv(x, kernel, bias, **_depthwise_options(case))
     if case.transposed:
         return reference.conv_transpose(
             x,
@@ -81,8 +95,12 @@ def compute(case: Case, x: Array, kernel: Array, bias: Array | None) -> Array:
     )
 
 
-def compute_gradients(case: Case, x: Array, kernel: Array, upstream: Array) -> Gradients:
-    """The defined gradients of ``sum(upstream * layer(x))``, by the closed forms, in the type of the operands."""
+def compute_gradients(case: Case, x: Array, kernel: Array, upstream: Array, pointwise: Array | None = None) -> Gradients:
+    """The defined gradients of ``sum(upstream * layer(x))``, by the closed forms, in the type of the operands; kernels as in `compute`."""
+    if case.separable:
+        return separable_conv_gradients(x, kernel, _given(pointwise), upstream, **_depthwise_options(case))
+    if case.depthwise:
+        return depthwise_conv_gradients(x, kernel, upstream, **_depthwise_options(case))
     if case.transposed:
         return conv_transpose_gradients(
             x,
@@ -106,6 +124,21 @@ def compute_gradients(case: Case, x: Array, kernel: Array, upstream: Array) -> G
     )
 
 
+def _depthwise_options(case: Case) -> DepthwiseOptions:
+    return {
+        "strides": case.strides,
+        "padding": case.padding,
+        "dilation_rate": case.dilation_rate,
+        "data_format": case.data_format,
+    }
+
+
+def _given(pointwise: Array | None) -> Array:
+    if pointwise is None:
+        raise TypeError("a separable case needs a pointwise kernel")
+    return pointwise
+
+
 def reached(case: Case) -> Array:
     """True for the elements of the result that at least one kernel tap contributes to, shape ``output_shape(case)``.
 
@@ -117,7 +150,8 @@ def reached(case: Case) -> Array:
 def reached_by_gradients(case: Case) -> dict[str, Array]:
     """True for the elements of each gradient that some product contributes to; the others are zero by definition.
 
-    Shapes as ``input``, ``kernel`` and ``bias`` of the case: an input element that no window sees, a tap that meets nothing.
+    Shapes as ``input``, kernels (by Keras's names) and ``bias`` of the case. Nothing contributes to an input element that no window
+    sees, or to a tap that meets nothing.
     """
     taps = []
     for axis in axes(case):
@@ -126,7 +160,8 @@ def reached_by_gradients(case: Case) -> dict[str, Array]:
         taps.append(met)
     kernel = np.broadcast_to(reduce(np.logical_and.outer, taps)[..., None, None], case.kernel_shape)
     bias = np.full(case.filters, 0 not in output_shape(case))
-    return {"input": _joined(case, case.channels, of_output=False), "kernel": kernel, "bias": bias}
+    kernels = (kernel, np.full(case.pointwise_shape, reached(case).any())) if case.separable else (kernel,)
+    return {"input": _joined(case, case.channels, of_output=False), **dict(zip(case.kernel_names, kernels, strict=True)), "bias": bias}
 
 
 def _joined(case: Case, channels: int, *, of_output: bool) -> Array:

@@ -1,6 +1,7 @@
 """``python -m conformance explain CASE-ID [-o FILE.png|.svg]``: what one configuration computes, in numbers and in a picture.
 
-Shown are one batch item, one channel and one filter, on small numbers: the others do the same and add up. The text gives sizes, padding or
+Shown are one batch item, one channel and one filter, on small numbers: the others do the same and add up, or, in a depthwise layer and
+the first stage of a separable one, stand beside it. The text gives sizes, padding or
 crop, and one output element as the sum that it is; the picture also C and C.T, and how many stamps lie on each element.
 """
 
@@ -181,14 +182,15 @@ def text(explanation: Explanation) -> str:
         rows.append(("stamped", list(explanation.before_the_crop.shape), f"(n - 1) s + {span}"))
         rows.append(("output", list(explanation.y.shape), _transposed_size_rule(case, span)))
     else:
-        rows.append(("output", list(explanation.y.shape), "ceil(n / s)" if case.padding == "same" else f"floor((n - {span}) / s) + 1"))
+        rows.append(("output", list(explanation.y.shape), "ceil(n / s)" if case.padding != "valid" else f"floor((n - {span}) / s) + 1"))
     lines = [str(case), ""]
     for name, numbers, meaning in rows:
         lines.append(f"  {name:<16}{''.join(f'{number:>8}' for number in numbers)}    {meaning}")
     for name, side, meaning in _edge_rows(explanation, span):
         lines.append(f"  {name:<16}{''.join(f'{number:>8}' for number in side)}    {meaning}")
     terms = explanation.terms()
-    lines += ["", f"One channel, one filter, no bias: y[{_at(explanation.element)}] is the sum of {len(terms)} products", ""]
+    what = "One channel, one filter, no bias, the depthwise stage alone" if case.separable else "One channel, one filter, no bias"
+    lines += ["", f"{what}: y[{_at(explanation.element)}] is the sum of {len(terms)} products", ""]
     for t, i in terms[:MOST_TERMS]:
         w, v = explanation.kernel[t], explanation.x[i]
         lines.append(f"  kernel[{_at(t)}] x[{_at(i)}] = {w} * {v} = {w * v}")
@@ -245,6 +247,8 @@ def _edge_rows(explanation: Explanation, span: str) -> list[tuple[str, list[int]
         if min(back) < 0:
             rows.append(("zeros appended", [max(-b, 0) for b in back], "where no stamp reaches"))
         return rows
+    if explanation.case.padding == "causal":
+        return [("zeros in front", front, f"{span} - 1: no output sees what comes after it")]
     if not same:
         return []
     return [

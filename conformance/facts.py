@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from conformance.cases import Case
-from conformance.contract import axes, error_due
+from conformance.cases import LAYERS, Case
+from conformance.contract import axes, error_due, strides_with_dilation
 from reference.geometry import Axis, effective_kernel, overhang
 
 Facts = dict[str, Any]
 
 CASE_FACTS = (
-    "layer", "padding", "batch", "channels", "filters", "groups", "dtype", "data_format", "use_bias", "data",
+    "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
     "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "empty", "refused", "refused_for",
     "mode", "claim",
 )  # fmt: skip
@@ -52,6 +52,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "channels": case.channels,
         "filters": case.filters,
         "groups": case.groups,
+        "depth_multiplier": case.depth_multiplier,
         "dtype": case.dtype,
         "data_format": case.data_format,
         "use_bias": case.use_bias,
@@ -70,7 +71,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
 
 
 def _refused_for(case: Case) -> str:
-    if max(case.strides) > 1 < max(case.dilation_rate):
+    if strides_with_dilation(case) and not LAYERS[case.layer].multiplied:
         return "strides_with_dilation"
     return "output_padding" if case.transposed else "window"
 
@@ -79,18 +80,18 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     """The facts `AXIS_FACTS` of every axis. The mappings are shared between cases: they are for reading.
 
     ``output_padding`` is None where Keras chooses it. ``kernel_minus_stride`` and ``kernel_minus_size`` are of the undilated and of the
-    effective kernel. ``total_padding`` is what ``same`` adds to a convolution's input, or cuts from the full length of a transposed one,
-    on both sides together; ``rest`` how many elements of the longer side no window reaches.
+    effective kernel. ``total_padding`` is what ``same`` or ``causal`` adds to a convolution's input, or ``same`` cuts from the full
+    length of a transposed one, on both sides together; ``rest`` how many elements of the longer side no window reaches.
     ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
     element first and divides as C does; 0 or less where none fits.
     ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
-    of the other axis. These two, ``total_padding`` and ``rest`` are None where an error is due.
+    of the other axis, of three the one at the other end. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
     paddings = case.output_padding or (None,) * case.rank
     known = _geometry(case)
     others = _paddings(case)[::-1]
     return tuple(
-        _axis(n, k, s, d, p, case.padding == "same", case.transposed, axis, other)
+        _axis(n, k, s, d, p, case.padding, case.transposed, axis, other)
         for n, k, s, d, p, axis, other in zip(
             case.size, case.kernel_size, case.strides, case.dilation_rate, paddings, known, others, strict=True
         )
@@ -99,12 +100,14 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
 
 def _paddings(case: Case) -> list[int]:
     """The total padding of every axis, 0 where an error is due."""
-    return [0 if axis is None or case.padding != "same" else max(_reach(axis), 0) for axis in _geometry(case)]
+    return [0 if axis is None else _total(axis, case.padding) for axis in _geometry(case)]
 
 
-def _reach(axis: Axis) -> int:
-    """By how much all windows together are longer than the big side; negative where they are shorter."""
-    return (axis.small - 1) * axis.stride + effective_kernel(axis.kernel, axis.dilation) - axis.big
+def _total(axis: Axis, padding: str) -> int:
+    """The padding of an axis on both sides together, or its crop."""
+    if padding == "causal":
+        return axis.before
+    return overhang(axis.small, axis.big, axis.kernel, axis.stride, axis.dilation) if padding == "same" else 0
 
 
 _GEOMETRIES: dict[tuple[object, ...], tuple[Axis | None, ...]] = {}
@@ -123,13 +126,14 @@ def _geometry(case: Case) -> tuple[Axis | None, ...]:
 
 
 @lru_cache(maxsize=8192)
-def _axis(n: int, k: int, s: int, d: int, p: int | None, same: bool, transposed: bool, axis: Axis | None, other: int) -> Facts:
+def _axis(n: int, k: int, s: int, d: int, p: int | None, padding: str, transposed: bool, axis: Axis | None, other: int) -> Facts:
     """The facts of one axis: the configurations of one axis are far fewer than the cases."""
     span = effective_kernel(k, d)
     total = rest = swapped = None
     if axis is not None:
-        total = overhang(axis.small, axis.big, k, s, d) if same else 0
-        rest = max(-_reach(axis), 0)
+        total = _total(axis, padding)
+        reach = (axis.small - 1) * s + span - axis.big  # by how much all windows together are longer than the big side
+        rest = max(-reach if padding != "causal" else total - reach, 0)
         swapped = max((axis.big + other - span) // s + 1, 0)
     return {
         "size": n,

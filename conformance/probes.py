@@ -6,6 +6,8 @@ multiply-add: whoever only multiplies and adds gets the very same bits. That mak
 
 The data are odd, so that a lost product is seen; small integers survive a loss of precision, so the amplitude lies on both operands, on
 the input, or on the kernel, case by case: a wide float32 operand has more bits than bfloat16 and TF32 keep.
+
+A separable layer has two stages, and S is that of both: since no kernel holds a zero, it is also at least that of the first alone.
 """
 
 from __future__ import annotations
@@ -76,6 +78,13 @@ class Probe:
     """What the weights were made for: probes of one `Case.configuration` and one such name have the same kernel and bias."""
     upstream: Array | None = None
     """For gradients: g, what the output's elements are weighted with, in the output's shape."""
+    pointwise: Array | None = None
+    """The second kernel of a separable layer, shape ``case.pointwise_shape``; ``kernel`` is its depthwise one."""
+
+    @property
+    def kernels(self) -> tuple[Array, ...]:
+        """In the order of `Case.kernel_names`."""
+        return (self.kernel,) if self.pointwise is None else (self.kernel, self.pointwise)
 
 
 def exact(case: Case) -> Probe:
@@ -95,7 +104,7 @@ def exact(case: Case) -> Probe:
         if keep == 1.0 and not _neighbours_differ(x):
             continue
         if _within_budget(case, x, weights):
-            return Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws})
+            return Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws}, pointwise=weights.pointwise)
         keep /= 2
     raise UntrustedCaseError(f"{case}: found no exact data within the budget of {case.dtype}")
 
@@ -105,7 +114,8 @@ def exact_gradients(case: Case) -> Probe:
 
     With M the pairs of positions that one tap joins, and K the terms of one element of the input's gradient, the amplitudes keep
     ``K |w| |g|``, ``M |x| |g|`` and the sum of ``|g|`` within 2^p. ``case.data`` says which operand is wide: g, beside small x and w, for
-    ``wide_input``; x and w, beside a small g, for ``wide_kernel``. What the data come to is then checked on the data.
+    ``wide_input``; x and w, beside a small g, for ``wide_kernel``. What the data come to is then checked on the data. In a separable layer
+    w is the product of both kernels, and each element of a kernel's gradient sums over the other kernel, too.
 
     Raises:
         UntrustedCaseError: no data were found within the budget whose gradients deserve trust.
@@ -114,11 +124,11 @@ def exact_gradients(case: Case) -> Probe:
     weights = _gradient_weights(case.configuration)
     output = output_shape(case)
     joined, positions = case.batch * prod(axis.small for axis in axes(case)), prod(output) // case.filters
-    share = max(budget // joined, 1) if joined else budget
-    w_most = 2 * weights.draws["kernel"].half - 1
-    g_most = min(max(budget // (weights.terms * w_most), 1), max(budget // max(positions, 1), 1))
+    share = max(budget // (joined * weights.other_kernel), 1) if joined else budget
+    g_most = min(max(budget // (weights.terms * weights.most), 1), max(budget // max(positions, 1), 1))
     least = 3 if share >= 9 else 1
-    g_most = min(g_most, {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1}[case.data])
+    wide = {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1, "wide_pointwise": 1}
+    g_most = min(g_most, wide[case.data])
     x_most = min(share // g_most, least if case.data == "wide_input" else share)
     seed, kind, reached = _seed(str(case), "gradients"), storage(case.dtype), reached_by_gradients(case)
     keep, doubt = 1.0, "not within the budget"
@@ -127,16 +137,16 @@ def exact_gradients(case: Case) -> Probe:
             "x": Draw(seed + 2 * attempt, (x_most + 1) // 2, case.in_layout(case.input_shape), kind),
             "upstream": Draw(seed + 2 * attempt + 1, (g_most + 1) // 2, output, kind, keep),
         }
-        probe = Probe(draws["x"].array(), weights.kernel, weights.bias, {**draws, **weights.draws}, "gradients", draws["upstream"].array())
+        made = {name: draw.array() for name, draw in draws.items()}
+        probe = Probe(made["x"], weights.kernel, weights.bias, {**draws, **weights.draws}, "gradients", made["upstream"], weights.pointwise)
         if not _gradients_within_budget(case, probe):
             keep /= 2
             continue
-        operands = (("x", probe.x), ("upstream", draws["upstream"].array()))
         # small numbers have too few unlike neighbours in a long row; the sums over a row tell its moves apart all the same
         if (
             keep == 1.0
             and attempt < ATTEMPTS // 2
-            and any(made.size and draws[name].half > 1 and not _neighbours_differ(made) for name, made in operands)
+            and any(values.size and draws[name].half > 1 and not _neighbours_differ(values) for name, values in made.items())
         ):
             continue
         expected = exact_gradients_result(case, probe)
@@ -148,11 +158,14 @@ def exact_gradients(case: Case) -> Probe:
 
 
 def exact_gradients_result(case: Case, probe: Probe) -> dict[str, Array]:
-    """The defined gradients on exact data, as integers held without rounding: ``input``, ``kernel`` and, if there is one, ``bias``."""
+    """The defined gradients on exact data, as integers held without rounding: ``input``, kernels by name and, if there is one, ``bias``."""
     kind = np.int64 if case.dtype == "float64" else np.float64
     upstream = np.zeros(0) if probe.upstream is None else probe.upstream
-    found = compute_gradients(case, probe.x.astype(kind), probe.kernel.astype(kind), upstream.astype(kind))
-    return {"input": found.x, "kernel": found.kernel, **({} if probe.bias is None else {"bias": found.bias})}
+    pointwise = None if probe.pointwise is None else probe.pointwise.astype(kind)
+    found = compute_gradients(case, probe.x.astype(kind), probe.kernel.astype(kind), upstream.astype(kind), pointwise)
+    kernels = (found.kernel,) if found.pointwise_kernel is None else (found.kernel, found.pointwise_kernel)
+    named = dict(zip(case.kernel_names, kernels, strict=True))
+    return {"input": found.x, **named, **({} if probe.bias is None else {"bias": found.bias})}
 
 
 def error_probe(case: Case) -> Probe:
@@ -161,15 +174,16 @@ def error_probe(case: Case) -> Probe:
     Kernel and bias are those of the layer all the same: a subject may keep it for the other cases that share it.
     """
     weights = _weights(case.configuration)
-    return Probe(np.ones(case.in_layout(case.input_shape), storage(case.dtype)), weights.kernel, weights.bias, {})
+    x = np.ones(case.in_layout(case.input_shape), storage(case.dtype))
+    return Probe(x, weights.kernel, weights.bias, {}, pointwise=weights.pointwise)
 
 
 def terms(case: Case) -> int:
     """An upper bound for the number of products that one output element sums, and one more for the bias."""
+    if case.separable or case.depthwise:
+        return prod(case.kernel_size) * (case.channels * case.depth_multiplier if case.separable else 1) + case.use_bias
     channels = case.channels // case.groups
-    if not case.transposed:
-        return prod(case.kernel_size) * channels + case.use_bias
-    return prod(_met(case)) * channels + case.use_bias
+    return prod(_met(case) if case.transposed else case.kernel_size) * channels + case.use_bias
 
 
 def _met(case: Case) -> tuple[int, ...]:
@@ -197,10 +211,11 @@ def storage(dtype: str) -> str:
     return "float32" if dtype == "bfloat16" else dtype
 
 
-def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None) -> Array:
+def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None = None) -> Array:
     """The defined result on exact data, as integers that float64 (for a float64 case: int64) holds without rounding."""
     kind = np.int64 if case.dtype == "float64" else np.float64
-    return compute(case, x.astype(kind), kernel.astype(kind), None if bias is None else bias.astype(kind))
+    optional = [None if operand is None else operand.astype(kind) for operand in (bias, pointwise)]
+    return compute(case, x.astype(kind), kernel.astype(kind), *optional)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,30 +228,57 @@ class _Weights:
     x_half: int
     x_keep: float
     kernel_sum: float
-    """The largest sum of ``|kernel|`` over all taps and channels of one filter."""
+    """The largest sum of ``|kernel|`` over all taps and channels of one filter; in a separable layer, of the product of both kernels."""
+    pointwise: Array | None = None
 
 
 class _GradientWeights(NamedTuple):
-    """Kernel and bias for gradients. ``terms`` is an upper bound for the products that one element of the input's gradient sums."""
+    """Kernel and bias for gradients. ``terms`` is an upper bound for the products that one element of the input's gradient sums.
+
+    ``most`` is the largest magnitude of the kernel, or of the product of both. ``other_kernel`` is the most that a sum of ``|x| |g|`` is
+    multiplied with in the gradient of a kernel: the sum over the other kernel of a separable layer, 1 of all others.
+    """
 
     kernel: Array
     bias: Array | None
     draws: dict[str, Draw]
     terms: int
+    most: int
+    other_kernel: int
+    pointwise: Array | None
 
 
 @lru_cache(maxsize=256)
 def _gradient_weights(configuration: Case) -> _GradientWeights:
-    filters = configuration.filters // configuration.groups
-    terms = prod(configuration.kernel_size if configuration.transposed else _met(configuration)) * filters
-    share = max(2 ** SIGNIFICAND_BITS[configuration.dtype] // terms, 1)
-    most = {"symmetric": isqrt(share), "wide_input": 1, "wide_kernel": share}[configuration.data]
-    kind, name = storage(configuration.dtype), str(configuration)
-    draws = {"kernel": Draw(_seed(name, "gradients kernel"), (most + 1) // 2, configuration.kernel_shape, kind)}
-    if configuration.use_bias:
-        draws["bias"] = Draw(_seed(name, "gradients bias"), 2, (configuration.filters,), kind)
-    arrays = {operand: draw.array() for operand, draw in draws.items()}
-    return _GradientWeights(arrays["kernel"], arrays.get("bias"), draws, terms)
+    taps, filters = prod(configuration.kernel_size), configuration.filters // configuration.groups
+    each = filters * configuration.depth_multiplier if configuration.separable else configuration.depth_multiplier
+    terms = prod(configuration.kernel_size if configuration.transposed else _met(configuration))
+    terms *= each if configuration.separable or configuration.depthwise else filters
+    budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
+    share = max(budget // terms, 1)
+    if configuration.separable:
+        # a wide kernel multiplies every product in the gradient of the other: room is left for 256 pairs of positions, g is thinned beyond
+        depthwise_most, pointwise_most = {
+            "symmetric": (_root(share, 3), _root(share, 3)),
+            "wide_input": (1, 1),
+            "wide_kernel": (max(min(share, budget // (256 * taps)), 1), 1),
+            "wide_pointwise": (1, max(min(share, budget // (256 * filters)), 1)),
+        }[configuration.data]
+        most = {"kernel": depthwise_most, "pointwise": pointwise_most}
+        other_kernel = max(taps * _odd(depthwise_most), filters * _odd(pointwise_most))
+    else:
+        most = {"kernel": {"symmetric": isqrt(share), "wide_input": 1, "wide_kernel": share}[configuration.data]}
+        other_kernel = 1
+    draws, arrays = _drawn(configuration, {**most, **({"bias": 3} if configuration.use_bias else {})}, "gradients ")
+    return _GradientWeights(
+        kernel=arrays["kernel"],
+        bias=arrays.get("bias"),
+        draws=draws,
+        terms=terms,
+        most=prod(map(_odd, most.values())),
+        other_kernel=other_kernel,
+        pointwise=arrays.get("pointwise"),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -245,18 +287,26 @@ def _weights(configuration: Case) -> _Weights:
     n = terms(configuration)
     share = budget // min(n, budget)
     least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
-    x_most, kernel_most = {
-        "symmetric": (isqrt(share), isqrt(share)),
-        "wide_input": (share, 1),
-        "wide_kernel": (least, share // least),
+    root = _root(share, 3 if configuration.separable else 2)
+    x_most, kernel_most, pointwise_most = {
+        "symmetric": (root, root, root if configuration.separable else 1),
+        "wide_input": (share, 1, 1),
+        "wide_kernel": (least, share // least, 1),
+        "wide_pointwise": (least, 1, share // least),
     }[configuration.data]
-    kind, name = storage(configuration.dtype), str(configuration)
-    draws = {"kernel": Draw(_seed(name, "kernel"), (kernel_most + 1) // 2, configuration.kernel_shape, kind)}
+    most = {"kernel": kernel_most}
+    if configuration.separable:
+        most["pointwise"] = pointwise_most
     if configuration.use_bias:
-        draws["bias"] = Draw(_seed(name, "bias"), (x_most * kernel_most + 1) // 2, (configuration.filters,), kind)
-    arrays = {operand: draw.array() for operand, draw in draws.items()}
+        most["bias"] = x_most * kernel_most * pointwise_most
+    draws, arrays = _drawn(configuration, most)
     filter_axis = -2 if configuration.transposed else -1
-    sums = np.abs(np.moveaxis(arrays["kernel"], filter_axis, -1)).reshape(-1, configuration.filters).sum(axis=0)
+    kernel, pointwise = np.abs(arrays["kernel"]), arrays.get("pointwise")
+    if pointwise is None:
+        sums = np.moveaxis(kernel, filter_axis, -1).reshape(-1, configuration.filters).sum(axis=0, dtype=float)
+    else:
+        first = kernel.reshape(prod(configuration.kernel_size), -1).sum(axis=0, dtype=float)
+        sums = first @ np.abs(pointwise.reshape(len(first), -1)).astype(float)
     return _Weights(
         kernel=arrays["kernel"],
         bias=arrays.get("bias"),
@@ -264,7 +314,29 @@ def _weights(configuration: Case) -> _Weights:
         x_half=(x_most + 1) // 2,
         x_keep=min(1.0, budget / n),
         kernel_sum=float(sums.max()),
+        pointwise=pointwise,
     )
+
+
+def _drawn(configuration: Case, most: dict[str, int], purpose: str = "") -> tuple[dict[str, Draw], dict[str, Array]]:
+    """The weights of a layer with at most these magnitudes, as recipes and made."""
+    shapes = {"kernel": configuration.kernel_shape, "pointwise": configuration.pointwise_shape, "bias": (configuration.filters,)}
+    kind, name = storage(configuration.dtype), str(configuration)
+    draws = {operand: Draw(_seed(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
+    return draws, {operand: draw.array() for operand, draw in draws.items()}
+
+
+def _odd(most: int) -> int:
+    """The largest magnitude that is drawn for an amplitude: odd numbers alone are."""
+    return 2 * ((most + 1) // 2) - 1
+
+
+def _root(share: int, operands: int) -> int:
+    """The largest integer whose power to the number of operands is within the share."""
+    if operands == 2:
+        return isqrt(share)
+    root: int = round(share ** (1 / operands))
+    return root if prod([root] * operands) <= share else root - 1
 
 
 def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
@@ -276,14 +348,15 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
     largest_bias = 0.0 if weights.bias is None else float(np.abs(weights.bias).max())
     if float(np.abs(x).max()) * weights.kernel_sum + largest_bias <= budget:
         return True
-    magnitude = exact_result(case, np.abs(x), np.abs(weights.kernel), None if weights.bias is None else np.abs(weights.bias))
+    bias, pointwise = (None if operand is None else np.abs(operand) for operand in (weights.bias, weights.pointwise))
+    magnitude = exact_result(case, np.abs(x), np.abs(weights.kernel), bias, pointwise)
     return not magnitude.size or bool(magnitude.max() <= budget)
 
 
 def _gradients_within_budget(case: Case, probe: Probe) -> bool:
-    """Whether the gradients of the absolute values stay within 2^p, every element of all three."""
-    assert probe.upstream is not None  # noqa: S101 - a probe for gradients has it
-    absolute = replace(probe, x=np.abs(probe.x), kernel=np.abs(probe.kernel), upstream=np.abs(probe.upstream))
+    """Whether the gradients of the absolute values stay within 2^p, every element of all of them."""
+    upstream, pointwise = (None if operand is None else np.abs(operand) for operand in (probe.upstream, probe.pointwise))
+    absolute = replace(probe, x=np.abs(probe.x), kernel=np.abs(probe.kernel), upstream=upstream, pointwise=pointwise)
     budget = 2 ** SIGNIFICAND_BITS[case.dtype]
     return all(not sums.size or sums.max() <= budget for sums in exact_gradients_result(case, absolute).values())
 

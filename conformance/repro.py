@@ -23,13 +23,14 @@ def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
     lines.append(f"layer = keras.layers.{case.keras_name}({arguments})")
     if due is not None:
         return "\n".join([*lines, f'print(layer(x).shape, "but an error is due: {due}")'])
+    weights = ["kernel", *(["pointwise"] if case.separable else []), *(["bias"] if case.use_bias else [])]
     lines += [
         f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",  # type: ignore[arg-type]
-        f"layer.set_weights([{'kernel, bias' if case.use_bias else 'kernel'}])",
+        f"layer.set_weights([{', '.join(weights)}])",
         f'y = keras.ops.convert_to_numpy(keras.ops.cast(layer(x), "{"float64" if case.dtype == "float64" else "float32"}"))',
         f'print(y.shape, "expected", {output_shape(case)})',
     ]
-    expected = exact_result(case, probe.x, probe.kernel, probe.bias)
+    expected = exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise)
     if expected.size:
         at = at or tuple(n // 2 for n in expected.shape)
         lines.append(f'print(y{list(at)}, "expected", {expected[at]})')

@@ -36,7 +36,7 @@ _PLAIN: dict[str, bool] = {}
 
 def smallness(case: Case) -> tuple[int, int, str]:
     """The order in which cases are smaller: multiplications of the plain algorithm, then numbers and parts to say, then the id."""
-    work = case.batch * case.channels * case.filters // case.groups
+    work = case.batch * case.channels * case.filters // (case.channels if case.depthwise else case.groups)
     for n, k in zip(case.size, case.kernel_size, strict=True):
         work *= n * k
     text = str(case)

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.geometry import PADDINGS
+from reference.geometry import CAUSAL, PADDINGS
 
 Array = NDArray[Any]
 IntOrInts = int | Sequence[int]
@@ -27,10 +27,23 @@ class ConvolutionOptions(TypedDict, total=False):
     strides: IntOrInts
     """By default 1."""
     padding: str
-    """``valid``, the default, or ``same``."""
+    """``valid``, the default, or ``same``; over one axis also ``causal``."""
     dilation_rate: IntOrInts
     """By default 1."""
     groups: int
+    """By default 1."""
+    data_format: str
+    """``channels_last``, the default, or ``channels_first``."""
+
+
+class DepthwiseOptions(TypedDict, total=False):
+    """Keras's arguments of a depthwise or separable convolution; a single number stands for every axis."""
+
+    strides: IntOrInts
+    """By default 1."""
+    padding: str
+    """``valid``, the default, or ``same``."""
+    dilation_rate: IntOrInts
     """By default 1."""
     data_format: str
     """``channels_last``, the default, or ``channels_first``."""
@@ -55,8 +68,9 @@ class TransposedOptions(TypedDict, total=False):
 class Arguments:
     """A checked call, spatial axes in the middle and channels last, whatever ``data_format`` was asked for.
 
-    Shapes: ``x`` (batch, *spatial, channels); ``kernel`` (*kernel_size, channels / groups, filters) for a convolution and
-    (*kernel_size, filters, channels) for a transposed one; ``bias`` (filters,) or None.
+    Shapes: ``x`` (batch, *spatial, channels); ``kernel`` (*kernel_size, channels / groups, filters) for a convolution,
+    (*kernel_size, filters, channels) for a transposed one and (*kernel_size, channels, depth_multiplier) for a depthwise one, which has
+    channels * depth_multiplier filters; ``bias`` (filters,) or None.
     """
 
     x: Array
@@ -128,13 +142,61 @@ def check_convolution(
         kernel=kernel,
         bias=_bias(bias, filters),
         strides=_ints("strides", strides, rank),
-        padding=_one_of("padding", padding, PADDINGS),
+        padding=_one_of("padding", padding, (*PADDINGS, CAUSAL) if rank == 1 else PADDINGS),
         dilation_rate=_ints("dilation_rate", dilation_rate, rank),
         output_padding=(None,) * rank,
         groups=groups,
         filters=filters,
         data_format=data_format,
     )
+
+
+def check_depthwise(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None,
+    *,
+    strides: IntOrInts = 1,
+    padding: str = "valid",
+    dilation_rate: IntOrInts = 1,
+    data_format: str = "channels_last",
+    rank: int | None = None,
+) -> Arguments:
+    """Check the arguments of a depthwise convolution; ``rank`` as in `check_convolution`.
+
+    Raises:
+        ValueError: an argument is out of its domain, or two of them contradict each other.
+    """
+    x, kernel, rank = _operands(x, kernel, data_format, rank, "(*kernel_size, channels, depth_multiplier)")
+    channels, multiplier = kernel.shape[-2:]
+    if x.shape[-1] != channels:
+        raise ValueError(f"the input has {x.shape[-1]} channels, but the kernel {kernel.shape} takes {channels}")
+    return Arguments(
+        x=x,
+        kernel=kernel,
+        bias=_bias(bias, channels * multiplier),
+        strides=_ints("strides", strides, rank),
+        padding=_one_of("padding", padding, PADDINGS),
+        dilation_rate=_ints("dilation_rate", dilation_rate, rank),
+        output_padding=(None,) * rank,
+        groups=channels,
+        filters=channels * multiplier,
+        data_format=data_format,
+    )
+
+
+def check_pointwise(kernel: ArrayLike, bias: ArrayLike | None, depthwise: Arguments) -> tuple[Array, Array | None]:
+    """The second stage of a separable convolution, behind the depthwise one: kernel (channels * depth_multiplier, filters), and bias.
+
+    Raises:
+        ValueError: the kernel is not (1, ..., 1, channels * depth_multiplier, filters), or the bias not (filters,).
+    """
+    kernel = np.asarray(kernel)
+    wanted = (*(1,) * len(depthwise.size), depthwise.filters)
+    if kernel.shape[:-1] != wanted or not kernel.size:
+        raise ValueError(f"the pointwise kernel must have shape ({', '.join(map(str, wanted))}, filters), got {kernel.shape}")
+    pointwise = kernel.reshape(depthwise.filters, -1)
+    return pointwise, _bias(bias, pointwise.shape[-1])
 
 
 def check_transposed(

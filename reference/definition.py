@@ -10,13 +10,24 @@ of any size and `fractions.Fraction`. These loops are slow on purpose: they are 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count, product
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reference.arguments import Arguments, Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
+from reference.arguments import (
+    Arguments,
+    Array,
+    ConvolutionOptions,
+    DepthwiseOptions,
+    TransposedOptions,
+    check_convolution,
+    check_depthwise,
+    check_pointwise,
+    check_transposed,
+)
 
 
 def conv(
@@ -31,7 +42,8 @@ def conv(
 
     ``i`` and ``t`` run over all spatial axes at once; ``c`` over the channels of the group that filter ``f`` belongs to.
     A ``valid`` window starts wherever it lies inside the input; a ``same`` window stands at every s-th input element, and
-    all of them together are moved so that the input lies in their middle, or half an element nearer to their front.
+    all of them together are moved so that the input lies in their middle, or half an element nearer to their front; a
+    ``causal`` window, of one axis alone, ends at every s-th input element.
 
     Args:
         x: (batch, *spatial, channels), or (batch, channels, *spatial) for ``channels_first``.
@@ -64,6 +76,85 @@ def conv(
                         total = total + a.kernel[*t, c, f] * a.x[b, *j, first_channel + c]
             y[b, *i, f] = total
     return a.finish(y)
+
+
+def depthwise_conv(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    rank: int | None = None,
+    **options: Unpack[DepthwiseOptions],
+) -> Array:
+    """``y[b, i, c m + q] = bias[c m + q] + sum over t of kernel[t, c, q] x[b, i s + t d - before, c]``, terms outside x absent.
+
+    Every channel ``c`` is convolved on its own, with ``m`` kernels; channels never meet. Windows lie as in `conv`.
+
+    Args:
+        x: (batch, *spatial, channels), or (batch, channels, *spatial) for ``channels_first``.
+        kernel: (*kernel_size, channels, depth_multiplier), as in Keras.
+        bias: (channels * depth_multiplier,) or None.
+        rank: the number of spatial axes, by default what the kernel has.
+        options: Keras's arguments by Keras's names, see `reference.arguments.DepthwiseOptions`.
+
+    Returns:
+        (batch, *output, channels * depth_multiplier) in the same data format, in the type of the products.
+
+    Raises:
+        ValueError: a bad argument, or a valid window larger than its input.
+    """
+    a = check_depthwise(x, kernel, bias, rank=rank, **options)
+    starts = tuple(
+        _window_starts(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
+    )
+    channels, multiplier = a.kernel.shape[-2:]
+    y = np.zeros((a.batch, *map(len, starts), a.filters), a.dtype)
+    for b, c, q in np.ndindex(a.batch, channels, multiplier):
+        for i, start in zip(np.ndindex(y.shape[1:-1]), product(*starts), strict=True):
+            total = y[b, *i, c * multiplier + q]
+            for t in np.ndindex(a.kernel_size):
+                j = tuple(start_ + t_ * d for start_, t_, d in zip(start, t, a.dilation_rate, strict=True))
+                if all(0 <= j_ < n for j_, n in zip(j, a.size, strict=True)):
+                    total = total + a.kernel[*t, c, q] * a.x[b, *j, c]
+            y[b, *i, c * multiplier + q] = total
+    return a.finish(y)
+
+
+def separable_conv(
+    x: ArrayLike,
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    rank: int | None = None,
+    **options: Unpack[DepthwiseOptions],
+) -> Array:
+    """``y[b, i, f] = bias[f] + sum over e of pointwise_kernel[e, f] depthwise_conv(x, depthwise_kernel)[b, i, e]``.
+
+    Args:
+        x: (batch, *spatial, channels), or (batch, channels, *spatial) for ``channels_first``.
+        depthwise_kernel: (*kernel_size, channels, depth_multiplier), as in Keras.
+        pointwise_kernel: (1, ..., 1, channels * depth_multiplier, filters), as in Keras.
+        bias: (filters,) or None.
+        rank: the number of spatial axes, by default what the kernel has.
+        options: as in `depthwise_conv`; strides and dilation belong to the depthwise stage.
+
+    Returns:
+        (batch, *output, filters) in the same data format, in the type of the products.
+
+    Raises:
+        ValueError: a bad argument, or a valid window larger than its input.
+    """
+    a = check_depthwise(x, depthwise_kernel, None, rank=rank, **options)
+    pointwise, bias = check_pointwise(pointwise_kernel, bias, a)
+    z = np.moveaxis(depthwise_conv(x, depthwise_kernel, rank=rank, **options), 1 if a.data_format == "channels_first" else -1, -1)
+    y = np.zeros((*z.shape[:-1], pointwise.shape[-1]), np.result_type(z, pointwise))
+    for at in np.ndindex(*y.shape):
+        total = y[at]
+        for e in range(z.shape[-1]):
+            total = total + pointwise[e, at[-1]] * z[*at[:-1], e]
+        y[at] = total
+    return replace(a, bias=bias).finish(y)
 
 
 def conv_transpose(
@@ -146,6 +237,8 @@ def _window_starts(n: int, k: int, s: int, d: int, padding: str) -> range:
         if not starts:
             raise ValueError(f"a valid window of {reach + 1} elements is larger than its input of {n}")
         return starts
+    if padding == "causal":
+        return range(-reach, n - reach, s)
     stands = range(0, n, s)
     beyond = stands[-1] + reach - (n - 1)  # how far the last window reaches past the last element
     front = _front_share(beyond)

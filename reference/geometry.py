@@ -11,12 +11,16 @@ they differ only in which of the two sizes is given.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 PADDINGS = ("valid", "same")
+CAUSAL = "causal"
+"""The padding of a convolution over one axis, time, that lets no output see what comes after it."""
 
 
 def effective_kernel(kernel: int, dilation: int) -> int:
@@ -39,12 +43,12 @@ def overhang(small: int, big: int, kernel: int, stride: int, dilation: int) -> i
 
 
 def convolution_size(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """``valid``: ``floor((n - e) / s) + 1``; ``same``: ``ceil(n / s)``.
+    """``valid``: ``floor((n - e) / s) + 1``; ``same`` and ``causal``: ``ceil(n / s)``.
 
     Raises:
         ValueError: a valid window is larger than its input, so that not one output element is defined.
     """
-    if padding == "same":
+    if padding != "valid":
         return -(-size // stride)
     span = effective_kernel(kernel, dilation)
     if size < span:
@@ -53,7 +57,12 @@ def convolution_size(size: int, kernel: int, stride: int, dilation: int, padding
 
 
 def convolution_padding(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
-    """Zeros before and after the input: none for ``valid``, the split overhang for ``same``."""
+    """Zeros before and after the input: none for ``valid``, the split overhang for ``same``, ``e - 1`` in front for ``causal``.
+
+    The last tap of causal window ``i`` then lies on input ``i s``, the latest that its output may see.
+    """
+    if padding == CAUSAL:
+        return effective_kernel(kernel, dilation) - 1, 0
     small = convolution_size(size, kernel, stride, dilation, padding)
     return split_same(overhang(small, size, kernel, stride, dilation)) if padding == "same" else (0, 0)
 
@@ -105,7 +114,20 @@ class Axis:
     dilation: int
     before: int
 
-    def taps(self) -> list[Tap]:
+    @property
+    def span(self) -> int:
+        """How many big elements one window covers, see `effective_kernel`."""
+        return effective_kernel(self.kernel, self.dilation)
+
+    def stretch(self, first: int, stop: int) -> Axis:
+        """Small indices ``first <= i < stop`` alone, counted from ``first``, and the same big side.
+
+        ``(i + first) s + t d - before = i s + t d - (before - first s)``: a stretch of an axis is an axis.
+        """
+        return Axis(self.big, stop - first, self.kernel, self.stride, self.dilation, self.before - first * self.stride)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - an axis is six integers, and few of them are used again and again
+    def taps(self) -> tuple[Tap, ...]:
         """Every kernel tap with the indices it joins, both sides in range; taps that reach nothing are left out.
 
         From ``0 <= i s + t d - before < big`` and ``0 <= i < small``: ``i`` runs from
@@ -120,7 +142,7 @@ class Axis:
                 start = first * self.stride + shift
                 stop = last * self.stride + shift + 1
                 found.append(Tap(tap, slice(first, last + 1), slice(start, stop, self.stride)))
-        return found
+        return tuple(found)
 
 
 @lru_cache(maxsize=4096)
@@ -147,9 +169,19 @@ class Taps(NamedTuple):
     big: tuple[slice, ...]
 
 
-def taps(axes: tuple[Axis, ...]) -> list[Taps]:
+@lru_cache(maxsize=64)
+def taps(axes: tuple[Axis, ...]) -> tuple[Taps, ...]:
     """The taps of a kernel over several axes: the product of the taps of each (axes are independent)."""
-    return [
-        Taps(tuple(t.tap for t in each), tuple(t.small for t in each), tuple(t.big for t in each))
-        for each in product(*(axis.taps() for axis in axes))
-    ]
+    return tuple(Taps._make(zip(*each, strict=True)) for each in product(*(axis.taps() for axis in axes)))
+
+
+def stretches(axes: tuple[Axis, ...], most: int) -> Iterator[tuple[slice, tuple[Axis, ...]]]:
+    """The first axis in stretches of small indices, so long that at most ``most`` small elements (but one index at least) are in each."""
+    first, *rest = axes
+    rows = max(most // prod(axis.small for axis in rest), 1)
+    if rows >= first.small:
+        yield slice(0, first.small), axes
+        return
+    for start in range(0, first.small, rows):
+        stop = min(start + rows, first.small)
+        yield slice(start, stop), (first.stretch(start, stop), *rest)

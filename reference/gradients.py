@@ -22,16 +22,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference.arguments import Arguments, Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
-from reference.geometry import convolution_axis, taps, transposed_axis
-from reference.taps import grouped_product
+from reference.geometry import convolution_axis, transposed_axis
+from reference.taps import correlate, gather, scatter
 
 
 class Gradients(NamedTuple):
-    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,)."""
+    """Gradients with the shapes of what they belong to: ``x`` as the input, ``kernel``, and ``bias`` (filters,).
+
+    ``kernel`` is the depthwise one of a separable convolution, which alone has a ``pointwise_kernel``.
+    """
 
     x: Array
     kernel: Array
     bias: Array
+    pointwise_kernel: Array | None = None
 
 
 def conv_gradients(
@@ -57,13 +61,10 @@ def conv_gradients(
     axes = tuple(
         convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.small for axis in axes))
-    kind = np.result_type(a.dtype, g)
-    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
-    for tap, small, big in taps(axes):
-        dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], a.groups), a.groups)
-        dw[tap] = _correlation(a.x[:, *big], g[:, *small], a.groups)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    g = upstream_gradient(a, upstream, tuple(axis.small for axis in axes))
+    dx = scatter(g, _swapped(a.kernel, a.groups), axes, a.groups)
+    dw = correlate(a.x, g, axes, a.groups)
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
 def conv_transpose_gradients(
@@ -83,17 +84,18 @@ def conv_transpose_gradients(
         transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
-    g = _upstream(a, upstream, tuple(axis.big for axis in axes))
-    kind = np.result_type(a.dtype, g)
-    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
-    for tap, small, big in taps(axes):
-        dx[:, *small] += g[:, *big] @ a.kernel[tap]
-        dw[tap] = _correlation(g[:, *big], a.x[:, *small], 1)
-    return Gradients(_in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
+    g = upstream_gradient(a, upstream, tuple(axis.big for axis in axes))
+    dx = gather(g, a.kernel, axes)
+    dw = correlate(g, a.x, axes)
+    return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
-def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
-    """The upstream gradient with its channels last."""
+def upstream_gradient(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array:
+    """The upstream gradient of an output of this spatial size, with its channels last.
+
+    Raises:
+        ValueError: it has not the shape of the output.
+    """
     g = np.asarray(upstream)
     shape = (a.batch, *size, a.filters)
     wanted = shape if a.data_format == "channels_last" else (a.batch, a.filters, *size)
@@ -102,20 +104,16 @@ def _upstream(a: Arguments, upstream: ArrayLike, size: tuple[int, ...]) -> Array
     return g if a.data_format == "channels_last" else np.moveaxis(g, 1, -1)
 
 
-def _in_format(dx: Array, a: Arguments) -> Array:
+def in_format(dx: Array, a: Arguments) -> Array:
+    """What has its channels last, in the data format that was asked for."""
     return dx if a.data_format == "channels_last" else np.moveaxis(dx, -1, 1)
 
 
-def _swapped(w: Array, groups: int) -> Array:
-    """``w[c, f]`` of every group as ``w[f, c]``: (channels / groups, filters) becomes (filters / groups, channels)."""
-    channels, filters = w.shape
-    return w.reshape(channels, groups, filters // groups).transpose(2, 1, 0).reshape(filters // groups, groups * channels)
+def _swapped(kernel: Array, groups: int) -> Array:
+    """``w[t, c, f]`` of every group as ``w[t, f, c]``.
 
-
-def _correlation(a: Array, b: Array, groups: int) -> Array:
-    """``sum over batch and space of a[..., c].T @ b[..., f]``, ``c`` and ``f`` of the same group: (channels / groups, filters)."""
-    a = a.reshape(-1, groups, a.shape[-1] // groups)
-    b = b.reshape(-1, groups, b.shape[-1] // groups)
-    if groups == 1:
-        return np.asarray(a[:, 0].T @ b[:, 0])
-    return np.asarray(np.einsum("ngc,ngf->cgf", a, b).reshape(a.shape[-1], -1))
+    Shapes: (*kernel_size, channels / groups, filters) becomes (*kernel_size, filters / groups, channels).
+    """
+    *kernel_size, channels, filters = kernel.shape
+    each = kernel.reshape(*kernel_size, channels, groups, filters // groups)
+    return np.moveaxis(each, -1, -3).swapaxes(-1, -2).reshape(*kernel_size, filters // groups, groups * channels)

@@ -15,7 +15,7 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     due = error_due(case)
     probe = probes.exact(case) if due is None else probes.error_probe(case)
     # before the subject runs: one that writes into its input must not move the target
-    expected = probes.exact_result(case, probe.x, probe.kernel, probe.bias) if due is None else None
+    expected = probes.exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise) if due is None else None
     try:
         observed = subject.forward(case, probe, mode)
     except NotOfferedError:

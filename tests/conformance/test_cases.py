@@ -8,31 +8,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.cases import DATA, DATA_FORMATS, DTYPES, PADDINGS, Case, CaseError, parse
+from conformance.cases import DATA_FORMATS, DTYPES, LAYERS, Case, CaseError, parse
 from conformance.grids import BOUNDS, grid
 
 numbers = st.integers(1, 10**6)
-pairs = st.tuples(numbers, numbers)
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    transposed = draw(st.booleans())
-    groups = 1 if transposed else draw(st.integers(1, 64))
+    name = draw(st.sampled_from(sorted(LAYERS)))
+    layer = LAYERS[name]
+    groups = draw(st.integers(1, 64)) if layer.plain else 1
+    multiplier = draw(st.integers(1, 64)) if layer.multiplied else 1
+    channels = draw(st.integers(1, 1000)) * groups
+    each = st.tuples(*[numbers] * layer.rank)
     return Case(
-        layer="conv2d_transpose" if transposed else "conv2d",
-        padding=draw(st.sampled_from(PADDINGS)),
-        input_shape=(draw(numbers), *draw(pairs), draw(st.integers(1, 1000)) * groups),
-        kernel_size=draw(pairs),
-        filters=draw(st.integers(1, 1000)) * groups,
-        strides=draw(pairs),
-        dilation_rate=draw(pairs),
-        output_padding=draw(st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99))) if transposed else None,
+        layer=name,
+        padding=draw(st.sampled_from(layer.paddings)),
+        input_shape=(draw(numbers), *draw(each), channels),
+        kernel_size=draw(each),
+        filters=channels * multiplier if layer.depthwise else draw(st.integers(1, 1000)) * groups,
+        strides=draw(each),
+        dilation_rate=draw(each),
+        output_padding=draw(st.none() | st.tuples(*[st.integers(0, 99)] * layer.rank)) if layer.transposed else None,
         groups=groups,
         dtype=draw(st.sampled_from(DTYPES)),
         data_format=draw(st.sampled_from(DATA_FORMATS)),
         use_bias=draw(st.booleans()),
-        data=draw(st.sampled_from(DATA)),
+        data=draw(st.sampled_from(layer.data)),
+        depth_multiplier=multiplier,
     )
 
 
@@ -54,6 +58,11 @@ def test_ids_are_written_as_documented() -> None:
     )
     assert str(case) == "conv2d_transpose-same-in2x5x7x3-k3x2-f4-s2x1-d1x2-op1x0-float16-channels_first-nobias-wide_input"
     assert str(Case("conv2d", "valid", (1, 4, 4, 6), (3, 3), 4, (1, 1), groups=2)) == "conv2d-valid-in1x4x4x6-k3x3-f4-s1x1-g2"
+    assert str(Case("conv1d", "causal", (1, 4, 6), (3,), 4, (1,))) == "conv1d-causal-in1x4x6-k3-f4-s1"
+    depthwise = Case("depthwise_conv2d", "same", (1, 4, 4, 3), (3, 3), 6, (2, 2), depth_multiplier=2)
+    assert str(depthwise) == "depthwise_conv2d-same-in1x4x4x3-k3x3-s2x2-m2"
+    separable = Case("separable_conv1d", "valid", (1, 4, 3), (3,), 5, (1,), data="wide_pointwise", depth_multiplier=2)
+    assert str(separable) == "separable_conv1d-valid-in1x4x3-k3-f5-s1-m2-wide_pointwise"
 
 
 def test_optional_parts_may_come_in_any_order() -> None:
@@ -77,7 +86,14 @@ def test_optional_parts_may_come_in_any_order() -> None:
         ("conv2d-same-in1x1x1-k1x1-f1-s1x1", "in needs 4 number(s), got in1x1x1"),
         ("conv2d-same-in1x0x1x1-k1x1-f1-s1x1", "every number of in must be at least 1"),
         ("conv2d-same-in1x1x1x1-k1x1-f1-s1x1-op0x0", "op is for transposed layers"),
-        ("conv2d_transpose-same-in1x1x1x2-k1x1-f2-s1x1-g2", "g is not for transposed layers"),
+        ("conv2d_transpose-same-in1x1x1x2-k1x1-f2-s1x1-g2", "g is not for transposed, depthwise and separable layers"),
+        ("conv2d-same-in1x1x1x2-k1x1-f2-s1x1-m2", "m is for depthwise and separable layers: conv2d has no depth_multiplier"),
+        ("depthwise_conv2d-same-in1x1x1x2-k1x1-f2-s1x1", "f is not for depthwise layers, whose filters are channels times m"),
+        ("depthwise_conv2d-same-k1x1-s1x1", "lacks its part 'in' (input_shape)"),
+        ("depthwise_conv1d-causal-in1x4x2-k2-s1", "cannot read 'causal'"),
+        ("conv2d-causal-in1x1x1x2-k1x1-f2-s1x1", "cannot read 'causal'"),
+        ("conv2d-same-in1x1x1x2-k1x1-f2-s1x1-wide_pointwise", "unknown data 'wide_pointwise'"),
+        ("conv3d-same-in1x2x2x1-k1x1-f1-s1x1", "in needs 5 number(s), got in1x2x2x1"),
         ("conv2d-same-in1x1x1x3-k1x1-f2-s1x1-g2", "g must divide channels and filters"),
     ],
 )  # fmt: skip
@@ -112,7 +128,7 @@ GOOD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"layer": "dense"}, "unknown layer 'dense': expected one of conv2d, conv2d_transpose"),
+        ({"layer": "dense"}, "unknown layer 'dense': expected one of " + ", ".join(LAYERS)),
         ({"padding": "full"}, "unknown padding 'full': expected one of valid, same"),
         ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16"),
         ({"data_format": "nhwc"}, "unknown data_format 'nhwc': expected one of channels_last, channels_first"),
@@ -124,6 +140,8 @@ GOOD: dict[str, Any] = {
         ({"strides": (0, 1)}, "every number of s must be at least 1, got s0x1"),
         ({"dilation_rate": (1, 1, 1)}, "d needs 2 number(s), got d1x1x1"),
         ({"groups": 0}, "every number of g must be at least 1, got g0"),
+        ({"depth_multiplier": 0}, "every number of m must be at least 1, got m0"),
+        ({"layer": "depthwise_conv2d"}, "the filters of depthwise_conv2d are channels times depth_multiplier, 3, got 4"),
         ({"layer": "conv2d_transpose", "output_padding": (1,)}, "op needs 2 number(s), got op1"),
     ],
 )
@@ -134,15 +152,15 @@ def test_what_makes_no_case_is_said_in_these_words(fields: dict[str, Any], messa
 
 
 EXPECTED_PART = (
-    "in<numbers>, k<numbers>, s<numbers>, d<numbers>, op<numbers>, f<numbers>, g<numbers>, float32, float64, float16, bfloat16,"
-    " channels_last, channels_first, symmetric, wide_input, wide_kernel, nobias, bias"
+    "in<numbers>, k<numbers>, s<numbers>, d<numbers>, op<numbers>, f<numbers>, g<numbers>, m<numbers>, float32, float64, float16, bfloat16,"
+    " channels_last, channels_first, symmetric, wide_input, wide_kernel, wide_pointwise, nobias, bias"
 )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dense-same", "cannot read 'dense' in case id 'dense-same': expected a layer (conv2d, conv2d_transpose)"),
+        ("dense-same", "cannot read 'dense' in case id 'dense-same': expected a layer (" + ", ".join(LAYERS) + ")"),
         ("conv2d", "cannot read its end in case id 'conv2d': expected a padding (valid, same)"),
         ("conv2d-full", "cannot read 'full' in case id 'conv2d-full': expected a padding (valid, same)"),
         ("conv2d-same", "case id 'conv2d-same' lacks its part 'in' (input_shape)"),
@@ -174,3 +192,14 @@ def test_arguments_of_the_layer_are_those_that_differ_from_its_defaults() -> Non
         "use_bias": False, "dtype": "float16", "data_format": "channels_first",
     }  # fmt: skip
     assert Case(**{**GOOD, "input_shape": (2, 5, 7, 4), "groups": 2}).layer_arguments()["groups"] == 2
+    depthwise = parse("depthwise_conv1d-same-in1x4x3-k3-s2-m2")
+    assert depthwise.layer_arguments() == {
+        "kernel_size": (3,), "strides": (2,), "padding": "same", "depth_multiplier": 2, "data_format": "channels_last",
+    }  # fmt: skip
+
+
+def test_shapes_of_the_kernels_are_those_of_keras() -> None:
+    depthwise, separable = parse("depthwise_conv1d-same-in1x4x3-k5-s2-m2"), parse("separable_conv2d-same-in1x4x4x3-k5x4-f7-s2x2-m2")
+    assert (depthwise.kernel_shape, depthwise.filters, depthwise.kernel_names) == ((5, 3, 2), 6, ("kernel",))
+    assert (separable.kernel_shape, separable.pointwise_shape) == ((5, 4, 3, 2), (1, 1, 6, 7))
+    assert separable.kernel_names == ("depthwise_kernel", "pointwise_kernel")

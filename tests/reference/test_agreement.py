@@ -83,6 +83,29 @@ def test_all_forms_agree_pairwise_over_the_grid(grid: str, transposed: bool, agr
     )
 
 
+def test_all_forms_agree_on_causal_padding(agreed: Callable[[str], None]) -> None:
+    """Over one axis, within the bounds of the standard grid; and no output sees what comes after its own element."""
+    axes = list(product(range(1, 10), range(1, 6), range(1, 5), range(1, 4)))
+    for n, k, s, d in axes:
+        rng = np.random.default_rng(n)
+        x, kernel = integers(rng, (1, n, 2)), integers(rng, (k, 2, 1))
+        results = {name: form(x, kernel, strides=s, dilation_rate=d, padding="causal") for name, form in CONV.items()}
+        for one, other in combinations(results, 2):
+            assert equal(results[one], results[other]), (one, other, n, k, s, d)
+        for i in range(results["definition"].shape[1]):
+            blind = x.copy()
+            blind[:, i * s + 1 :] = 0
+            y = definition.conv(blind, kernel, strides=s, dilation_rate=d, padding="causal")
+            assert np.array_equal(y[:, i], results["definition"][:, i])
+    agreed(f"conv, causal: {len(axes)} geometries of one axis equal in all forms")
+
+
+@pytest.mark.parametrize("form", CONV)
+def test_causal_padding_is_for_one_axis(form: str) -> None:
+    with pytest.raises(ValueError, match=r"^padding must be one of valid, same, got 'causal'$"):
+        CONV[form](np.ones((1, 2, 2, 1)), np.ones((1, 1, 1, 1)), padding="causal")
+
+
 def test_kronecker_form_agrees_where_it_exists_and_declines_where_not(agreed: Callable[[str], None]) -> None:
     equals = declines = 0
     for geometry in geometries("standard", transposed=True):

@@ -48,6 +48,14 @@ SAME = [
     ((7, 2, 1, 3), 7, (1, 2)),
     ((3, 3, 1, 3), 3, (3, 3)),
 ]
+CAUSAL = [
+    ((4, 3, 1, 1), 4, (2, 0)),
+    ((4, 2, 2, 1), 2, (1, 0)),  # elements 0 and 2, and the one before each
+    ((5, 3, 2, 1), 3, (2, 0)),
+    ((5, 1, 3, 1), 2, (0, 0)),
+    ((6, 3, 1, 2), 6, (4, 0)),
+    ((1, 4, 1, 3), 1, (9, 0)),
+]
 # n, k, s, d, padding, output_padding: output size, elements cropped from the full length before and after
 TRANSPOSED = [
     ((2, 3, 1, 1, "valid", None), 4, (0, 0)),
@@ -93,6 +101,12 @@ def test_valid_by_hand(axis: tuple[int, int, int, int], size: int) -> None:
 def test_same_by_hand(axis: tuple[int, int, int, int], size: int, padding: tuple[int, int]) -> None:
     assert convolution_size(*axis, "same") == size
     assert convolution_padding(*axis, "same") == padding
+
+
+@pytest.mark.parametrize(("axis", "size", "padding"), CAUSAL)
+def test_causal_by_hand(axis: tuple[int, int, int, int], size: int, padding: tuple[int, int]) -> None:
+    assert convolution_size(*axis, "causal") == size
+    assert convolution_padding(*axis, "causal") == padding
 
 
 @pytest.mark.parametrize(("axis", "size", "crop"), TRANSPOSED)
@@ -145,6 +159,9 @@ def test_convolution_by_counting() -> None:
             zeros += 1
         assert convolution_size(n, k, s, d, "same") == len(stands)
         assert convolution_padding(n, k, s, d, "same") == dealt(zeros)
+        # as many zeros in front as let the first window end on the first element: every window then ends at a stand
+        assert convolution_size(n, k, s, d, "causal") == len(stands)
+        assert convolution_padding(n, k, s, d, "causal") == (offsets[-1], 0)
     # spans 1; 2, 3, 4; 3, 5, 7; 4, 7, 10; 5, 9, 13 (of kernels 1 to 5 by dilations 1 to 3) leave out so many of 9 sizes, for 4 strides
     assert errors == 4 * (0 + (1 + 2 + 3) + (2 + 4 + 6) + (3 + 6 + 9) + (4 + 8 + 9))
 
