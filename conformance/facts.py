@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.cases import LAYERS, Case
 from conformance.contract import axes, error_due, strides_with_dilation
+from conformance.forms import form
 from reference.geometry import Axis, effective_kernel, overhang
 
 Facts = dict[str, Any]
@@ -15,7 +16,7 @@ Facts = dict[str, Any]
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
     "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "positions", "window_channels",
-    "empty", "refused", "refused_for", "mode", "claim",
+    "empty", "refused", "refused_for", "mode", "claim", "form",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -43,6 +44,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
     put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
     what speaks of a result is False then.
+    ``use_bias``: as the case has it; of the claim ``ops``, whose functions have no bias, False. ``form``: of the claim ``arguments``, which
+    of `conformance.forms` the case is checked in.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
@@ -58,7 +61,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "depth_multiplier": case.depth_multiplier,
         "dtype": case.dtype,
         "data_format": case.data_format,
-        "use_bias": case.use_bias,
+        "use_bias": case.use_bias and claim != "ops",
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
         "filters_match_width": not refused and spatial[-1] == case.filters > 1,
@@ -72,6 +75,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "refused_for": _refused_for(case) if refused else None,
         "mode": mode,
         "claim": claim,
+        "form": form(case).name if claim == "arguments" else None,
     }
 
 
