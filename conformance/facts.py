@@ -30,6 +30,7 @@ AXIS_FACTS = (
     "total_padding",
     "rest",
     "windows_per_phase",
+    "windows_cut",
     "output_with_other_padding",
     "output",
 )
@@ -41,8 +42,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
     ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
     axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
-    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due; what
-    speaks of a result is False then.
+    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
+    what speaks of a result is False then.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
@@ -89,6 +90,7 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     length of a transposed one, on both sides together; ``rest`` how many elements of the longer side no window reaches.
     ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
     element first and divides as C does; 0 or less where none fits.
+    ``windows_cut`` is ``trunc((n - e + s) / s)``, the same without sampling.
     ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
     of the other axis, of three the one at the other end. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
@@ -153,6 +155,7 @@ def _axis(n: int, k: int, s: int, d: int, p: int | None, padding: str, transpose
         "total_padding": total,
         "rest": rest,
         "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "windows_cut": int((n - span + s) / s),
         "output_with_other_padding": swapped,
         "output": None if axis is None else axis.big if transposed else axis.small,
     }
