@@ -294,7 +294,7 @@ def _gradients_in_compiled(layer: Any, case: Case, variables: Sequence[Any]) -> 
 
 def _open_shape(case: Case, channels: int) -> tuple[int | None, ...]:
     """Channels known, batch and sizes not, in the case's data format."""
-    shape: tuple[int | None, ...] = case.in_layout((None, *(None,) * case.rank, channels))  # type: ignore[arg-type]  # moves them only
+    shape: tuple[int | None, ...] = case.in_layout((None, *(None,) * case.rank, channels))
     return shape
 
 
