@@ -13,7 +13,7 @@ from conformance import compare, rules
 from conformance.cases import LAYERS
 from conformance.commands import CommandError
 from conformance.outcomes import Outcome
-from conformance.repro import script
+from conformance.repro import SHOWN, script
 from conformance.results import Entry, ResultsError, Run, read
 from conformance.summary import smallness
 
@@ -102,7 +102,7 @@ def markdown(report: Report) -> str:
         smallest = report.failing[0]
         lines += ["", f"The smallest that fails: `{smallest.case}`, mode {md(smallest.mode)}, claim {md(smallest.claim)}", ""]
         lines += _fenced(smallest.message, "")
-        if run.environment.get("keras"):
+        if run.environment.get("keras") and smallest.claim in SHOWN:
             lines += ["<details><summary>to see it with numpy and keras alone</summary>", ""]
             lines += [*_fenced(script(smallest.case, str(run.environment.get("backend")), smallest.at), "python"), "</details>", ""]
     if report.known:

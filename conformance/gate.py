@@ -79,11 +79,11 @@ class Gate:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
-        return Judgement(record, held.why if held.passes else self._text(case, mode, verdict, held.why))
+        return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))
 
-    def _text(self, case: Case, mode: str, verdict: Verdict, why: str) -> str:
+    def _text(self, case: Case, mode: str, claim: Claim, verdict: Verdict, why: str) -> str:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
-        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
+        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.name not in repro.SHOWN:
             return text
         return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
 

@@ -146,7 +146,7 @@ def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
     for i, key in enumerate(rows):
         for run in runs:
             entry = run.entries.get(key)
-            if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras"):
+            if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras") and entry.claim in repro.SHOWN:
                 failing.setdefault(i, entry)
     chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if _affordable(rows[i][0])][:SCRIPTS]
     scripts = {}

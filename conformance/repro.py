@@ -6,6 +6,9 @@ from conformance.cases import Case
 from conformance.contract import error_due, output_shape
 from conformance.probes import error_probe, exact, exact_result
 
+SHOWN = ("forward", "repeated")
+"""Claims whose failures the script shows: those of the plain result."""
+
 
 def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
     """Python that makes the operands of the case, runs the layer, and prints what it got beside what is defined.
