@@ -15,7 +15,7 @@ from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
-from conformance.outcomes import Outcome, Verdict
+from conformance.outcomes import FATAL, Outcome, Verdict
 from conformance.results import Record, case_record
 
 KERAS = "conformance.subjects.keras_layers:KerasLayers"
@@ -70,12 +70,21 @@ class Gate:
         """The entries that speak of this environment."""
         return tuple(entry for entry in self._entries if entry.applies(self.environment))
 
-    def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
-        """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
+    def fatal(self, case: Case, mode: str, claim: Claim) -> bool:
+        """Whether it is known that this check takes its process down."""
+        known = deviations.covering(self._known, case, mode, claim.name)
+        before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
+        return before in FATAL or (known is not None and known.outcome in FATAL)
+
+    def judge(self, case: Case, mode: str, claim: Claim, *, apart: bool = False) -> Judgement:
+        """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case.
+
+        ``apart``: in a process of its own, as is done anyway with what is known to take it down.
+        """
         known = deviations.covering(self._known, case, mode, claim.name)
         before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
         started = time.perf_counter()
-        if before in _FATAL or (known is not None and known.outcome in _FATAL):
+        if apart or self.fatal(case, mode, claim):
             verdict = isolated.judge(self._name, case, mode, claim)
         else:
             with _quiet():
@@ -90,10 +99,6 @@ class Gate:
         if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
             return text
         return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
-
-
-_FATAL = (Outcome.CRASHED, Outcome.HUNG)
-"""What would take the run down with it."""
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:
