@@ -1,8 +1,7 @@
 """``pytest conformance --explore [SECONDS]``: on beyond the grids, by the same claims, and down to the smallest case that fails.
 
 Hypothesis draws the cases. One that fails is made smaller in this project's own order (`conformance.summary.smallness`) for as long as a
-smaller one fails in the same way. What was found is kept in pytest's cache by its id, and is the first that the next exploration runs; so
-is the case that was running when a process died.
+smaller one fails in the same way. What was found is kept in pytest's cache by its id, and is the first that the next exploration runs.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from conformance import space
 from conformance.cases import DTYPES, LAYERS, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import Judgement
-from conformance.outcomes import FATAL, Outcome
+from conformance.outcomes import FATAL
 from conformance.probes import UntrustedCaseError
 from conformance.space import Along, Point
 from conformance.subjects import NotOfferedError
@@ -45,12 +44,11 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A check that failed in an earlier exploration. One that took the process down runs in a process of its own."""
+    """A check that failed in an earlier exploration."""
 
     id: str
     mode: str
     claim: str
-    fatal: bool
 
     def check(self) -> Check:
         """Raises: CaseError or KeyError, if this version has no such case or claim."""
@@ -58,13 +56,10 @@ class Kept:
 
 
 class Store:
-    """What explorations leave for the next one, in a folder. Every process notes in a file of its own what it is about to run."""
+    """What explorations leave for the next one, in a folder; without one, nothing."""
 
-    def __init__(self, folder: Path | None, process: str = "main") -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self._running = None if folder is None else folder / f"running-{process}"
-        self.stretch = ""
-        """What part of the exploration the process is at."""
 
     def kept(self) -> tuple[Kept, ...]:
         """What failed before, as far as it can be read: the file may be of another version."""
@@ -72,7 +67,7 @@ class Store:
             return ()
         try:
             entries = json.loads((self.folder / "found.json").read_text(encoding="utf-8"))
-            found = [Kept(str(each["id"]), str(each["mode"]), str(each["claim"]), bool(each["fatal"])) for each in entries]
+            found = [Kept(str(each["id"]), str(each["mode"]), str(each["claim"])) for each in entries]
         except (OSError, ValueError, KeyError, TypeError):
             return ()
         return tuple(each for each in dict.fromkeys(found) if _readable(each))
@@ -81,24 +76,6 @@ class Store:
         if self.folder is not None:
             text = json.dumps([asdict(each) for each in dict.fromkeys(found)], indent=1)
             (self.folder / "found.json").write_text(text + "\n", encoding="utf-8")
-
-    def running(self, check: Check | None) -> None:
-        """Note what is about to run; None when all is done."""
-        if self._running is None:
-            return
-        if check is None:
-            self._running.unlink(missing_ok=True)
-        else:
-            self._running.write_text(f"{check.case} {check.mode} {check.claim.name} {self.stretch}", encoding="utf-8")
-
-    def died(self, stretch: str | None = None) -> Iterator[Kept]:
-        """What processes were running that came to no end, in one stretch or in all; the notes are taken away."""
-        for file in sorted(self.folder.glob("running-*")) if self.folder is not None else ():
-            words = file.read_text(encoding="utf-8", errors="replace").split(" ")
-            if stretch is None or words[3:] == [stretch]:
-                file.unlink(missing_ok=True)
-                if len(words) == 4 and _readable(found := Kept(words[0], words[1], words[2], True)):
-                    yield found
 
 
 def _readable(kept: Kept) -> bool:
@@ -139,27 +116,23 @@ class Failure:
 
     @property
     def kept(self) -> Kept:
-        outcome = Outcome(self.judgement.record["outcome"])
-        return Kept(str(self.check.case), self.check.mode, self.check.claim.name, outcome in FATAL)
+        return Kept(str(self.check.case), self.check.mode, self.check.claim.name)
 
 
 class Explorer:
-    """Looks for cases that fail. ``judge`` judges one check; ``apart`` does so in a process of its own; ``fatal`` says which need that."""
+    """Looks for cases that fail. ``judge`` judges one check; ``fatal`` says of which it is known that they take a process down."""
 
     def __init__(
         self,
         judge: Callable[[Check], Judgement],
         *,
-        apart: Callable[[Check], Judgement],
         fatal: Callable[[Check], bool],
         modes: Sequence[str],
         claims: Sequence[str],
         dtypes: Sequence[str] | None,
-        store: Store,
     ) -> None:
-        self._judge, self._apart, self._fatal = judge, apart, fatal
+        self._judge, self._fatal = judge, fatal
         self._modes, self._claims, self._dtypes = tuple(modes), tuple(claims), tuple(dtypes or DTYPES)
-        self._store = store
         self.journey = Journey()
 
     def explore(self, layer: str, seconds: float) -> Failure | None:
@@ -183,7 +156,10 @@ class Explorer:
                 return
             self.journey.cases += 1
             for check in self.checks(case):
-                judgement = self._tried(check, self._judge)
+                if self._fatal(check):
+                    self.journey.without["known to take the process down"] += 1  # a process for each would cost seconds
+                    continue
+                judgement = self._tried(check)
                 if judgement is None:
                     continue
                 if not judgement.passes:
@@ -195,30 +171,23 @@ class Explorer:
 
         while not met and time.monotonic() < end:
             batch()
-        self._store.running(None)
-        return self.shrunk(*met[0], judge=self._judge) if met else None
+        return self.shrunk(*met[0]) if met else None
 
     def start_at(self, case: Case) -> Failure | None:
         """Judge a case in all that it is asked for, and if it fails find the smallest that fails in the same way."""
         self.journey.cases += 1
         for check in self.checks(case):
-            judge = self._apart if self._fatal(check) else self._judge
-            judgement = self._tried(check, judge)
+            judgement = self._tried(check)
             if judgement is not None and not judgement.passes:
-                return self.shrunk(check, judgement, judge=judge)
-        self._store.running(None)
+                return self.shrunk(check, judgement)
         return None
 
     def replay(self, kept: Kept) -> Failure | None:
-        """Judge once more what failed before. It was made small then; what took the process down has yet to be."""
+        """Judge once more what failed before, and was made small then."""
         self.journey.cases += 1
         check = kept.check()
-        judge = self._apart if kept.fatal or self._fatal(check) else self._judge
-        judgement = self._tried(check, judge)
-        self._store.running(None)
-        if judgement is None or judgement.passes:
-            return None
-        return self.shrunk(check, judgement, judge=judge) if kept.fatal else Failure(check, judgement, check.case, 0, finished=True)
+        judgement = self._tried(check)
+        return None if judgement is None or judgement.passes else Failure(check, judgement, check.case, 0, finished=True)
 
     def checks(self, case: Case) -> Iterator[Check]:
         """All claims and modes that were asked for and that concern the case."""
@@ -227,14 +196,10 @@ class Explorer:
                 if CLAIMS[name].speaks_of(case, mode):
                     yield Check(case, mode, CLAIMS[name])
 
-    def _tried(self, check: Check, judge: Callable[[Check], Judgement]) -> Judgement | None:
+    def _tried(self, check: Check) -> Judgement | None:
         """The judgement, kept for the report; None, and counted, where there is none."""
-        if judge is self._judge and self._fatal(check):
-            self.journey.without["known to take the process down"] += 1  # a process for each would cost seconds
-            return None
-        self._store.running(check)
         try:
-            judgement = judge(check)
+            judgement = self._judge(check)
         except NotOfferedError as error:
             self.journey.without[f"{check.claim.name} in mode {check.mode} not offered: {error}"] += 1
             return None
@@ -244,29 +209,28 @@ class Explorer:
         self.journey.judgements.append(judgement)
         return judgement
 
-    def shrunk(self, check: Check, judgement: Judgement, *, judge: Callable[[Check], Judgement]) -> Failure:
+    def shrunk(self, check: Check, judgement: Judgement) -> Failure:
         """Step to the smallest case, one field away or two, that fails in the same way, until there is none; the time is limited.
 
-        Where every try takes a process of its own, only cases one field away are tried.
+        Where every case that fails takes a process with it, only those one field away are tried.
         """
         first, end, tried = check.case, time.monotonic() + SHRINKING, {check.case}
-        kind = _kind(judgement)
+        kind, most = _kind(judgement), 1 if judgement.record["outcome"] in FATAL else 2
         fields, finished = 1, True
-        while fields <= (1 if judge is self._apart else 2):
+        while fields <= most:
             for case in space.smaller(check.case, fields):
                 if case in tried or not check.claim.speaks_of(case, check.mode):
                     continue
                 if time.monotonic() > end:
-                    fields, finished = 2, False
+                    fields, finished = most, False
                     break
                 tried.add(case)
                 smaller = check._replace(case=case)
-                found = self._tried(smaller, judge)
+                found = self._tried(smaller)
                 if found is not None and _kind(found) == kind:
                     check, judgement, fields = smaller, found, 0
                     break
             fields += 1
-        self._store.running(None)
         return Failure(check, judgement, first, len(tried) - 1, finished)
 
 

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from conformance.cases import LAYERS, Case, parse
+from conformance.cases import LAYERS, Case
 from conformance.explore import Explorer, Failure, Journey, Kept, Store, share
-from conformance.outcomes import Outcome, Verdict
-from conformance.results import Record, case_record
+from conformance.results import Record
 
 MODULE = "test_explore.py"
 """The only tests of an exploration, which no other run has."""
@@ -46,16 +45,10 @@ class Exploration:
 
     def __init__(self, config: pytest.Config, seconds: float, chosen: tuple[Case, ...]) -> None:
         cache = getattr(config, "cache", None)
-        worker = getattr(config, "workerinput", {}).get("workerid")
-        self.store = Store(Path(cache.mkdir("convformance")) if cache is not None else None, worker or "main")
-        if worker is None:
-            # a process that died took its exploration with it: what it was running comes first now
-            self.store.keep([*self.store.died(), *self.store.kept()])
+        self.store = Store(Path(cache.mkdir("convformance")) if cache is not None else None)
         self._kept = self.store.kept()
         self._seconds, self._chosen = seconds, chosen
         self._said: list[Record] = []
-        self.keep: Callable[[Record, str, str], None] = lambda record, text, test: None
-        """Takes the record of a check, its text and its test, where the test's process died before it could report."""
 
     @property
     def scope(self) -> str:
@@ -82,15 +75,6 @@ class Exploration:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._said += [value for name, value in report.user_properties if name == EXPLORED and isinstance(value, dict)]
         report.user_properties = [(name, value) for name, value in report.user_properties if name != EXPLORED]
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str) -> None:
-        """A worker died: the case that it was running is what it found."""
-        for kept in self.store.died(crashitem.partition("[")[2].removesuffix("]")):
-            verdict = Verdict(Outcome.CRASHED, "the process died with this case; the next exploration begins with it, and makes it smaller")
-            record = case_record(parse(kept.id), kept.claim, kept.mode, verdict, None, 0.0)
-            self.keep(record, f"{kept.id} [{kept.mode}]: {verdict.outcome}\n{verdict.message}", crashitem)
-            self._said.append({"cases": 0, "without": {}, "found": asdict(kept), "again": None})
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep what failed, and what failed before and was not run again."""

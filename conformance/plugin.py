@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, exploring, grids, subjects
+from conformance import completeness, deviations, exploring, grids
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
@@ -21,10 +22,11 @@ from conformance.entry import PACKAGE, names_the_gate
 from conformance.explore import SECONDS, Explorer
 from conformance.exploring import EXPLORED, Exploration, Stretch
 from conformance.gate import KERAS, Gate
+from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
 from conformance.results import Record, ResultsError, Writer, case_record, installed
-from conformance.subjects import MODES, NotOfferedError
+from conformance.subjects import MODES, NotOfferedError, SubjectError
 from conformance.summary import Screen, Tally
 
 RECORD = "convformance"
@@ -54,6 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
     group.addoption("--baseline", metavar="OLD.jsonl", help="fail only for what no longer comes out as in this earlier run, or conforms")
+    group.addoption("--hung-after", type=float, default=Limits().seconds, metavar="SECONDS", help="a case without a result by then hangs")
+    group.addoption("--memory", type=float, metavar="GIB", help="what the subject's process may have (default: half of what there is)")
+    group.addoption("--in-process", action="store_true", help="no process of the subject's own, for debuggers and profilers; so with --pdb")
     group.addoption("--deviations", action="append", default=[], metavar="FILE.toml", help="known deviations beside the built-in ones")
 
 
@@ -80,6 +85,13 @@ class Plan:
         self.subject: str = config.getoption("--subject")
         old = config.getoption("--baseline")
         self.baseline = Baseline(Path(old)) if old else None
+        self.limits = _limits(config)
+        self.in_process: bool = config.getoption("--in-process") or config.getoption("usepdb") or config.getoption("trace")
+
+    @cached_property
+    def host(self) -> Host:
+        """Where this process has the subject, loaded when it is first asked for. Processes are watched over as POSIX has it."""
+        return (InProcess if self.in_process or os.name != "posix" else Isolated)(self.subject, self.limits)
 
     def check_baseline(self, results: str | None) -> None:
         """Say in one line that the baseline cannot be used, before thousands of cases do, and keep the run from writing over it."""
@@ -95,12 +107,12 @@ class Plan:
     def check_subject(self) -> None:
         """Say in one line that the subject cannot be had, before thousands of cases do.
 
-        Keras itself is not imported for that: the process that reports stays light.
+        Keras itself is not imported for that: it takes long, and the workers will.
         """
         if self.subject != KERAS:
             try:
-                subjects.load(self.subject)
-            except subjects.SubjectError as error:
+                self.host.environment  # noqa: B018 - to see whether there is one
+            except SubjectError as error:
                 raise pytest.UsageError(str(error)) from None
         elif self.backend not in FRAMEWORKS:
             raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
@@ -122,6 +134,15 @@ class Plan:
         return [(case, mode) for mode in self.modes for case in self.cases if claim.speaks_of(case, mode)]
 
 
+def _limits(config: pytest.Config) -> Limits:
+    """Raises: pytest.UsageError, one line, for what is no limit."""
+    seconds, memory = config.getoption("--hung-after"), config.getoption("--memory")
+    for name, value in (("--hung-after", seconds), ("--memory", memory)):
+        if value is not None and not 0 < value < math.inf:
+            raise pytest.UsageError(f"{name} must be more than 0, got {value:g}")
+    return Limits(seconds=seconds, memory=half_of_memory() if memory is None else int(memory * 2**30))
+
+
 def _some_of(allowed: tuple[str, ...], name: str, text: str) -> tuple[str, ...]:
     """Raises: pytest.UsageError, one line, for a word that is not allowed."""
     words = tuple(dict.fromkeys(text.split(",")))
@@ -136,6 +157,7 @@ WRITER = pytest.StashKey[Writer]()
 TALLY = pytest.StashKey[Tally]()
 COMPLAINTS = pytest.StashKey[list[str]]()
 EXPLORATION = pytest.StashKey[Exploration]()
+CHECKS = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -154,10 +176,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[EXPLORATION] = Exploration(config, plan.explore, plan.chosen)
         config.pluginmanager.register(config.stash[EXPLORATION], "convformance-exploration")
     if not hasattr(config, "workerinput"):
-        collected = Collected(config)
-        config.pluginmanager.register(collected, "convformance-collected")
-        if plan.explore is not None:
-            config.stash[EXPLORATION].keep = lambda record, text, test: collected.keep(record, True, text, test)
+        config.pluginmanager.register(Collected(config), "convformance-collected")
         if plan.baseline is not None:
             config.pluginmanager.register(Held(plan.baseline, config.stash[TALLY]), "convformance-baseline")
         config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
@@ -166,7 +185,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput") and _asks_for_the_gate(session.config):
-        session.config.stash[PLAN].check_subject()
+        plan = session.config.stash[PLAN]
+        plan.check_subject()
+        if session.config.pluginmanager.has_plugin("dsession"):  # the workers have their own
+            plan.host.close()
 
 
 def _asks_for_the_gate(config: pytest.Config) -> bool:
@@ -245,6 +267,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """How many checks there are before any is deselected: who puts the results of shards together can tell whether one is missing."""
+    config.stash[CHECKS] = sum("check" in getattr(item, "fixturenames", ()) for item in items)
+
+
 class Check:
     """What a test of the gate asks: does this case conform to this claim? Fails, passes, or is a known deviation (xfailed)."""
 
@@ -259,7 +287,8 @@ class Check:
             request.node.user_properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
             raise pytest.skip.Exception(f"not offered: {error}", _use_item_location=True) from None
         if not self._said:
-            request.node.user_properties.append((ENVIRONMENT, self._gate.environment))
+            environment = {**self._gate.environment, "checks": request.config.stash[CHECKS]}
+            request.node.user_properties.append((ENVIRONMENT, environment))
             self._said = True
         request.node.user_properties.append((RECORD, judgement.record))
         if not judgement.passes:
@@ -269,10 +298,13 @@ class Check:
 
 
 @pytest.fixture(scope="session")
-def gate(request: pytest.FixtureRequest) -> Gate:
-    """The subject under test and its known deviations."""
+def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
+    """The subject under test and its known deviations; fails if the subject's process does not come to a good end."""
     plan = request.config.stash[PLAN]
-    return Gate(plan.subject, plan.entries, plan.baseline)
+    yield Gate(plan.subject, plan.entries, plan.host, plan.baseline)
+    at_end = plan.host.close()
+    if at_end is not None:
+        pytest.fail(at_end, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -284,25 +316,21 @@ def check(gate: Gate) -> Check:
 @pytest.fixture
 def explore(request: pytest.FixtureRequest, gate: Gate) -> Callable[[Stretch], None]:
     """Runs a stretch of an exploration, and reports everything that it judged."""
-    plan, store = request.config.stash[PLAN], request.config.stash[EXPLORATION].store
+    plan = request.config.stash[PLAN]
 
     def run(stretch: Stretch) -> None:
-        store.stretch = stretch.name
         explorer = Explorer(
             judge=lambda check: gate.judge(*check),
-            apart=lambda check: gate.judge(*check, apart=True),
             fatal=lambda check: gate.fatal(*check),
             modes=plan.modes,
             claims=plan.claims,
             dtypes=plan.dtypes,
-            store=store,
         )
         failure = stretch.run(explorer)
-        journey = explorer.journey
         request.node.user_properties += [
             (ENVIRONMENT, gate.environment),
-            (EXPLORED, stretch.said(journey, failure)),
-            *((RECORD, judgement.record) for judgement in journey.judgements),
+            (EXPLORED, stretch.said(explorer.journey, failure)),
+            *((RECORD, judgement.record) for judgement in explorer.journey.judgements),
         ]
         if failure is not None:
             pytest.fail(failure.text, pytrace=False)
@@ -325,7 +353,7 @@ class Collected:
                     continue
                 verdict = Verdict(Outcome.CRASHED, "the process died with this case")
                 record = case_record(case, name.rpartition("::test_")[2], mode, verdict, None, 0.0)
-                self.keep(record, True, f"{case} [{mode}]: {verdict.outcome}\n{verdict.message}", crashitem)
+                self._keep(record, True, f"{case} [{mode}]: {verdict.outcome}\n{verdict.message}", crashitem)
                 return
 
     def __init__(self, config: pytest.Config) -> None:
@@ -378,14 +406,14 @@ class Collected:
                     self._writer.environment(self._environment)
             elif name == RECORD:
                 record = _record(value)
-                self.keep(record, report.failed and not record["passes"], str(report.longrepr or ""), report.nodeid)
+                self._keep(record, report.failed and not record["passes"], str(report.longrepr or ""), report.nodeid)
             elif name == NOT_OFFERED:
                 said = _record(value)
                 self._tally.not_offered[said["claim"], said["mode"], said["reason"]] += 1
         # no place for them in other reports: junitxml would write every record as a property
         report.user_properties = [(n, value) for n, value in report.user_properties if n not in (RECORD, ENVIRONMENT, NOT_OFFERED)]
 
-    def keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
+    def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         self._tally.add(record, failed, text, nodeid)
         self._checked.add((record["id"], record["mode"], record["claim"]))
         if self._writer:

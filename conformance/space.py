@@ -101,9 +101,9 @@ _PLAIN: dict[str, Sequence[Any]] = {"dtype": DTYPES, "data_format": DATA_FORMATS
 
 
 def _steps(value: int, least: int) -> list[int]:
-    """Values to try in the place of this one: all smaller ones of a small number, and one and two more, which may spare more elsewhere."""
+    """Values to try in the place of this one: all smaller ones of a small number, and some larger ones, which may spare more elsewhere."""
     below = range(least, value) if value - least <= 6 else (*range(least, least + 4), value // 2, value - 2, value - 1)
-    return [*below, value + 1, value + 2]
+    return sorted({*below, value + 1, value + 2, 2 * value})
 
 
 def _changes(point: Point) -> Iterator[tuple[str, Point]]:

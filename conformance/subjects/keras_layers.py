@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -15,7 +14,8 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Observed
+from conformance.subjects import Announced, Observed
+from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
 """Built layers kept for other input sizes. The cases of a grid that share a layer stand side by side, so few are enough."""
@@ -25,13 +25,15 @@ class KerasLayers:
     """Real layers of ``keras.layers``, built once for all input sizes, their weights assigned, called as a user calls them."""
 
     modes = ("eager",)
+    shape_functions = ("compute_output_shape", "keras.Input")
 
     def __init__(self) -> None:
         self._layers: OrderedDict[tuple[Case, str], Any] = OrderedDict()
+        self._layers_without_values: OrderedDict[Case, Any] = OrderedDict()
 
     def environment(self) -> dict[str, Any]:
         backend = keras.backend.backend()
-        framework = _BACKENDS[backend]()
+        framework = FRAMEWORKS[backend]()
         return {
             "keras": keras.__version__,
             "backend": backend,
@@ -40,7 +42,7 @@ class KerasLayers:
             "flags": {
                 "floatx": keras.config.floatx(),
                 "image_data_format": keras.config.image_data_format(),
-                "avx512": _avx512(),
+                "avx512": avx512(),
                 **framework["flags"],
             },
         }
@@ -63,17 +65,26 @@ class KerasLayers:
             if gradient is not None
         }
 
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        kept = self._layers_without_values
+        layer = kept.get(case.configuration)
+        if layer is None:  # not built: the first symbolic input does that, as in a functional model
+            layer = kept[case.configuration] = _made(case, case.layer_arguments())
+            if len(kept) > LAYERS_KEPT:
+                kept.popitem(last=False)
+        if function == "compute_output_shape":
+            return Announced(tuple(layer.compute_output_shape(input_shape)))
+        y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.dtype))
+        return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
+
     def _layer(self, case: Case, probe: Probe) -> Any:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
         if key in self._layers:
             self._layers.move_to_end(key)
             return self._layers[key]
-        # zeros: the initial weights are replaced at once, and Keras's default costs a random draw
-        stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
-        zeros = {f"{stage}_initializer": "zeros" for stage in stages}
-        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), **zeros)
-        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
+        layer = _made(case, case.layer_arguments())
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
         for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
             getattr(layer, name).assign(kernel)
         if probe.bias is not None:
@@ -82,6 +93,13 @@ class KerasLayers:
         if len(self._layers) > LAYERS_KEPT:
             self._layers.popitem(last=False)
         return layer
+
+
+def _made(case: Case, arguments: dict[str, Any]) -> Any:
+    """The layer of the case, not built, from these arguments and initial weights of zero: they are replaced, and a random draw costs."""
+    stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
+    zeros = {f"{stage}_initializer": "zeros" for stage in stages}
+    return getattr(keras.layers, case.keras_name)(**arguments, **zeros)
 
 
 def _numpy(y: Any) -> Any:
@@ -118,54 +136,3 @@ def _differentiate_torch(layer: Any, x: Any, variables: list[Any], upstream: Any
 
 _DIFFERENTIATE = {"tensorflow": _differentiate_tensorflow, "jax": _differentiate_jax, "torch": _differentiate_torch}
 """Gradients with respect to the input and the variables, by each framework's own differentiation."""
-
-
-def _avx512() -> bool:
-    """Whether oneDNN uses AVX-512 here: the processor has it, and oneDNN's own variable does not forbid it."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return " avx512f " in flags and (allowed in ("", "DEFAULT", "ALL") or allowed.startswith(("AVX512", "AVX10")))
-
-
-def _tensorflow() -> dict[str, Any]:
-    import tensorflow as tf
-    from tensorflow.python.util import _pywrap_util_port  # the only place that says whether oneDNN is in use
-
-    return {
-        "device": "gpu" if tf.config.list_physical_devices("GPU") else "cpu",
-        "versions": {"tensorflow": tf.__version__},
-        "flags": {
-            "onednn": bool(_pywrap_util_port.IsMklEnabled()),
-            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        },
-    }
-
-
-def _jax() -> dict[str, Any]:
-    import jax
-    import jaxlib
-
-    return {
-        "device": str(jax.default_backend()),
-        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},
-        "flags": {
-            "default_matmul_precision": jax.config.jax_default_matmul_precision,
-            "enable_x64": bool(jax.config.jax_enable_x64),
-        },
-    }
-
-
-def _torch() -> dict[str, Any]:
-    import torch
-
-    return {
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "versions": {"torch": str(torch.__version__)},
-        "flags": {"onednn": bool(torch.backends.mkldnn.enabled), "threads": torch.get_num_threads()},
-    }
-
-
-_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
