@@ -86,6 +86,11 @@ class Tally:
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def records(self) -> Iterator[Record]:
+        """As they came."""
+        return (record for record, _, _, _ in self._found)
+
     @cached_property
     def found(self) -> tuple[Found, ...]:
         return tuple(
