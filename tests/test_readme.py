@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,14 +51,10 @@ def test_the_action_in_the_readme_is_the_action() -> None:
     assert checkout["uses"] in (README.parent / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
 
 
-def test_the_picture_shows_the_screen_of_today() -> None:
-    """The rule and the smallest case; counts follow the grid. After a change: python -m docs.screens."""
-    drawn = (README.parent / "docs" / "pictures" / "summary.svg").read_text(encoding="utf-8")
+def test_the_picture_shows_a_screen_as_it_is_printed() -> None:
+    """The smallest failing case stays; counts and sentences follow the grid. To draw it anew: python -m docs.screens."""
+    shown = " ".join(re.findall(r">([^<]+)</tspan>", (README.parent / "docs" / "pictures" / "summary.svg").read_text(encoding="utf-8")))
     found = tally()
-    assert found.rules
-    shown = " ".join(re.findall(r">([^<]+)</tspan>", drawn))
-    for rule in found.rules:
-        assert escape(rule.statement) in shown
+    assert "the smallest of" in shown
     assert str(found.failures[0].case) in shown
-    assert re.findall(r"<tspan", build())
     ElementTree.fromstring(build())  # noqa: S314 - our own text
