@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from conformance.cases import LAYERS, Case
@@ -13,8 +14,8 @@ Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "empty", "refused", "refused_for",
-    "mode", "claim",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "positions", "window_channels",
+    "empty", "refused", "refused_for", "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -29,6 +30,7 @@ AXIS_FACTS = (
     "total_padding",
     "rest",
     "windows_per_phase",
+    "windows_cut",
     "output_with_other_padding",
     "output",
 )
@@ -39,7 +41,9 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
     ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
-    axes is the same. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
+    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
+    what speaks of a result is False then.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
@@ -62,6 +66,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
         "paddings_alike": not refused and len(set(_paddings(case))) == 1,
+        "positions": prod(axis.small for axis in known if axis is not None),
+        "window_channels": case.filters if case.transposed else case.channels,
         "empty": 0 in spatial,
         "refused": refused,
         "refused_for": _refused_for(case) if refused else None,
@@ -84,6 +90,7 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     length of a transposed one, on both sides together; ``rest`` how many elements of the longer side no window reaches.
     ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
     element first and divides as C does; 0 or less where none fits.
+    ``windows_cut`` is ``trunc((n - e + s) / s)``, the same without sampling.
     ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
     of the other axis, of three the one at the other end. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
@@ -148,6 +155,7 @@ def _axis(n: int, k: int, s: int, d: int, p: int | None, padding: str, transpose
         "total_padding": total,
         "rest": rest,
         "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "windows_cut": int((n - span + s) / s),
         "output_with_other_padding": swapped,
         "output": None if axis is None else axis.big if transposed else axis.small,
     }
