@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from conformance.claims.base import Claim
+from conformance.claims.bounded import BOUNDED
+from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS)}
 """All claims by name; each has its ``test_<name>.py``."""

@@ -47,7 +47,7 @@ class KerasLayers:
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         layer = self._layer(case, probe)
-        x = probe.x if probe.x.dtype == case.dtype else keras.ops.convert_to_tensor(probe.x, case.dtype)
+        x = probe.x if probe.x.dtype == case.compute_dtype else keras.ops.convert_to_tensor(probe.x, case.compute_dtype)
         y = layer(x)
         return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
 
@@ -55,7 +55,7 @@ class KerasLayers:
         layer = self._layer(case, probe)
         names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
         variables = [getattr(layer, name) for name in names]
-        x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
+        x, upstream = (keras.ops.convert_to_tensor(operand, case.compute_dtype) for operand in (probe.x, probe.upstream))
         found = _DIFFERENTIATE[keras.backend.backend()](layer, x, variables, upstream)
         return {
             name: Observed(_numpy(gradient), str(keras.backend.standardize_dtype(gradient.dtype)))

@@ -203,3 +203,12 @@ def test_shapes_of_the_kernels_are_those_of_keras() -> None:
     assert (depthwise.kernel_shape, depthwise.filters, depthwise.kernel_names) == ((5, 3, 2), 6, ("kernel",))
     assert (separable.kernel_shape, separable.pointwise_shape) == ((5, 4, 3, 2), (1, 1, 6, 7))
     assert separable.kernel_names == ("depthwise_kernel", "pointwise_kernel")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mixed_policy_computes_in_the_type_of_its_name_and_keeps_float32(dtype: str) -> None:
+    case = parse(f"conv2d-valid-in1x4x4x6-k3x3-f4-s1x1-{dtype}")
+    assert case.dtype == dtype
+    assert case.layer_arguments().get("dtype", "float32") == dtype
+    of = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
+    assert (case.compute_dtype, case.variable_dtype) == of.get(dtype, (dtype, dtype))

@@ -201,4 +201,4 @@ class Layers:
         return y if case.data_format == "channels_last" else np.moveaxis(y, -1, 1)
 
     def result(self, case: Case, y: Array) -> Observed:
-        return Observed(y, case.dtype)
+        return Observed(y, case.compute_dtype)
