@@ -15,7 +15,7 @@ from typing import Any
 from conformance import rules
 from conformance.commands import CommandError
 from conformance.outcomes import Outcome
-from conformance.results import Entry, ResultsError, Run, read
+from conformance.results import Entry, ResultsError, Run, flat, read
 from conformance.summary import smallness
 
 SUMMARY = "what changed between two runs; exit code 1 if something that conformed no longer does"
@@ -126,23 +126,11 @@ def _moved(old: Entry, new: Entry) -> tuple[str, str]:
 
 def _environment(old: Run, new: Run) -> Iterator[tuple[str, str, str]]:
     """What is not the same about the two environments: name, old, new. A package's version is said once."""
-    one, other = _flat(old.environment), _flat(new.environment)
+    one, other = flat(old.environment), flat(new.environment)
     for name in dict.fromkeys((*one, *other)):
         was, now = one.get(name, "-"), other.get(name, "-")
         if was != now:
             yield name, was, now
-
-
-def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in environment.items():
-        if name == "kind":
-            continue
-        if isinstance(value, Mapping):
-            flat.update({(inner if name == "versions" else f"{name}.{inner}"): str(each) for inner, each in value.items()})
-        else:
-            flat.setdefault(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-    return flat
 
 
 # In words
@@ -175,20 +163,22 @@ def text(comparison: Comparison) -> str:
 def markdown(comparison: Comparison) -> str:
     """The comparison for a CI job's summary."""
     old, new = comparison.old, comparison.new
-    lines = [f"### {_md(old.label)} → {_md(new.label)}", "", f"**{_md(_verdict(comparison))}**", ""]
-    lines += [f"> {_md(note)}\n" for note in (*old.notes, *new.notes)]
+    lines = [f"### {in_markdown(old.label)} → {in_markdown(new.label)}", "", f"**{in_markdown(_verdict(comparison))}**", ""]
+    lines += [f"> {in_markdown(note)}\n" for note in (*old.notes, *new.notes)]
     if comparison.environment:
         lines += ["| environment | old | new |", "|---|---|---|"]
-        lines += [f"| {_md(name)} | {_md(was)} | {_md(now)} |" for name, was, now in comparison.environment] + [""]
+        lines += [f"| {in_markdown(name)} | {in_markdown(was)} | {in_markdown(now)} |" for name, was, now in comparison.environment] + [""]
     changes = (*comparison.changes, *comparison.characteristics, *comparison.accuracy)
     if changes:
         lines += ["| change | cases | where |", "|---|--:|---|"]
         for change in changes:
             mark = "❌ " if change.worse else "✅ " if change.new == Outcome.CONFORMS else ""
-            where = [_md(_sentence(rule)) for rule in change.rules] or [f"smallest: `{change.smallest.case}`"]
-            where += [_md(line.strip()) for line in _accuracy(change)]
+            where = [in_markdown(_sentence(rule)) for rule in change.rules] or [f"smallest: `{change.smallest.case}`"]
+            where += [in_markdown(line.strip()) for line in _accuracy(change)]
             name = f"{change.what}: " if change.what else ""
-            lines.append(f"| {mark}{_md(name + change.old)} → {_md(change.new)} | {len(change.entries):,} | {'<br>'.join(where)} |")
+            lines.append(
+                f"| {mark}{in_markdown(name + change.old)} → {in_markdown(change.new)} | {len(change.entries):,} | {'<br>'.join(where)} |"
+            )
         lines.append("")
     lines += [
         f"Only in the {which} run: {len(entries):,} {_cases(entries)}, for instance `{entries[0].case}`.\n"
@@ -275,7 +265,7 @@ def _verdict(comparison: Comparison) -> str:
     )
 
 
-def _md(text: str) -> str:
+def in_markdown(text: str) -> str:
     """``text`` as it is, in Markdown: nothing of it is markup, and a newline would end a table."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$@])", r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
