@@ -92,9 +92,8 @@ def bounded(sums: Sums, observed: Observed, arithmetic: Arithmetic, draw: Callab
     bound = sums.bound(number) if arithmetic.wide is None else sums.rounded_once(arithmetic.wide, number)
     error = np.abs(sums.error(values))
     wrong = _not_within(sums, values, error, bound, number)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(np.isfinite(values) & (error > 0), error / bound, 0.0)
-    largest = float(f"{ratio.max(initial=0.0):.4g}")
+    counted = np.isfinite(error) & (bound > 0)  # an element without rounding has no unit to measure its error in
+    largest = float(f"{(error[counted] / bound[counted]).max(initial=0.0):.4g}")
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         message = (

@@ -130,7 +130,7 @@ GOOD: dict[str, Any] = {
     [
         ({"layer": "dense"}, "unknown layer 'dense': expected one of " + ", ".join(LAYERS)),
         ({"padding": "full"}, "unknown padding 'full': expected one of valid, same"),
-        ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16"),
+        ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16, mixed_float16, mixed_bfloat16"),
         ({"data_format": "nhwc"}, "unknown data_format 'nhwc': expected one of channels_last, channels_first"),
         ({"data": "wide"}, "unknown data 'wide': expected one of symmetric, wide_input, wide_kernel"),
         ({"input_shape": (2, 5, 3)}, "in needs 4 number(s), got in2x5x3"),
@@ -153,7 +153,7 @@ def test_what_makes_no_case_is_said_in_these_words(fields: dict[str, Any], messa
 
 EXPECTED_PART = (
     "in<numbers>, k<numbers>, s<numbers>, d<numbers>, op<numbers>, f<numbers>, g<numbers>, m<numbers>, float32, float64, float16, bfloat16,"
-    " channels_last, channels_first, symmetric, wide_input, wide_kernel, wide_pointwise, nobias, bias"
+    " mixed_float16, mixed_bfloat16, channels_last, channels_first, symmetric, wide_input, wide_kernel, wide_pointwise, nobias, bias"
 )
 
 
