@@ -14,7 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Size = TypeVar("Size", int, int | None)
+"""Of a shape that is known, or of one that may not be."""
 
 PADDINGS = ("valid", "same", "causal")
 DTYPES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
@@ -199,9 +202,9 @@ class Case:
         """The type of the layer's weights, and so of their gradients: float32 under a mixed policy."""
         return self.dtype if self.dtype == self.compute_dtype else "float32"
 
-    def in_layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def in_layout(self, shape: tuple[Size, ...]) -> tuple[Size, ...]:
         """``shape``, given with its channels last, in the data format of this case."""
-        return shape if self.data_format == "channels_last" else (shape[0], shape[-1], *shape[1:-1])
+        return shape if self.data_format == "channels_last" else shape[:1] + shape[-1:] + shape[1:-1]
 
     @property
     def configuration(self) -> Case:

@@ -12,6 +12,8 @@
     where = { layer = "conv2d_transpose", padding = ["same"] }                # conformance.scopes
     heuristic = true                      # upstream chooses by size, cache and threads among algorithms, of which some deviate
 
+An entry that names no claim speaks of all that run a layer on data.
+
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
 hangs is run in a process of its own.
@@ -34,6 +36,9 @@ BUILT_IN = Path(__file__).with_name("deviations.toml")
 
 DeviationsError = scopes.ScopeError
 """A deviations file that cannot be used; the message is one line and names file, entry and line."""
+
+WITHOUT_VALUES = ("shapes",)
+"""Claims for which no layer runs on data. What is known of values says nothing of them: an entry speaks of them only if it names them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,7 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         re.compile(raw.get("message", ""))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"message is not a regular expression: {error}") from None
+    scope = scopes.scope(raw)
     return Deviation(
         id=raw["id"],
         outcome=Outcome(raw["outcome"]),
@@ -90,5 +96,9 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         link=raw.get("link", ""),
         message=raw.get("message", ""),
         heuristic=raw.get("heuristic", False),
-        **scopes.scope(raw),
+        **{**scope, "where": {"claim": _of_values, **scope["where"]}},
     )
+
+
+def _of_values(claim: str) -> bool:
+    return claim not in WITHOUT_VALUES

@@ -7,8 +7,10 @@ from conformance.claims.bounded import BOUNDED
 from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
+from conformance.claims.repeated import REPEATED
+from conformance.claims.shapes import SHAPES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES)}
 """All claims by name; each has its ``test_<name>.py``."""
