@@ -8,7 +8,7 @@
     of = ["output", "input"]              # results: output, or gradients with respect to input, kernel, bias; all if left out
     reason = "one sentence for people"
     link = "where upstream says so, or empty"
-    environment = { backend = "jax" }     # the scope, see conformance.scopes
+    environment = { backend = "jax" }     # the region, see conformance.regions
     where = { dtype = ["float16"] }
 
 ``own`` is the contract of a type: the rounding error bound with the type's u. ``float32`` asserts more: the bound of float32 sums and one
@@ -24,10 +24,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from conformance import scopes
+from conformance import regions
 from conformance.cases import Case
 from conformance.formats import FORMATS, Format
-from conformance.scopes import Scope
+from conformance.regions import Region
 
 BUILT_IN = Path(__file__).with_name("accumulation.toml")
 
@@ -36,7 +36,7 @@ SUMS = {"own": None, "float32": FORMATS["float32"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accumulation(Scope):
+class Accumulation(Region):
     """One entry: the results it covers, and the type that their sums are carried in, None for their own."""
 
     id: str
@@ -54,9 +54,9 @@ def load(path: Path = BUILT_IN) -> tuple[Accumulation, ...]:
     """The entries of a file.
 
     Raises:
-        ScopeError: it cannot be read, or has an entry that cannot be understood; one line.
+        EntriesError: it cannot be read, or has an entry that cannot be understood; one line.
     """
-    return tuple(scopes.read(path, "accumulation", _entry))
+    return tuple(regions.read(path, "accumulation", _entry))
 
 
 @lru_cache(maxsize=1)
@@ -83,7 +83,7 @@ def asserted(entries: Sequence[Accumulation], case: Case, mode: str, claim: str,
 
 
 def _entry(raw: dict[str, Any]) -> Accumulation:
-    scopes.check_keys(raw, {"id", "sums", "of", "reason", "link"}, ("id", "sums", "reason"), ("link",))
+    regions.check_keys(raw, {"id", "sums", "of", "reason", "link"}, ("id", "sums", "reason"), ("link",))
     if raw["sums"] not in SUMS:
         raise ValueError(f"unknown sums {raw['sums']!r}: expected one of {', '.join(SUMS)}")
     of = raw.get("of", list(RESULTS))
@@ -95,5 +95,5 @@ def _entry(raw: dict[str, Any]) -> Accumulation:
         of=frozenset(of),
         reason=raw["reason"],
         link=raw.get("link", ""),
-        **scopes.scope(raw),
+        **regions.region(raw),
     )

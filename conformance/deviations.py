@@ -8,8 +8,8 @@
     reason = "one sentence for people"
     link = "where it is reported upstream, or empty"
     message = "regular expression that the verdict's message must contain"    # optional
-    environment = { backend = "tensorflow", device = "cpu", onednn = true }   # the scope: these tables and others, described in
-    where = { layer = "conv2d_transpose", padding = ["same"] }                # conformance.scopes
+    environment = { backend = "tensorflow", device = "cpu", onednn = true }   # the region: these tables and others, described in
+    where = { layer = "conv2d_transpose", padding = ["same"] }                # conformance.regions
     heuristic = true                      # upstream chooses by size, cache and threads among algorithms, of which some deviate
 
 An entry that names no claim speaks of all that run a layer on data.
@@ -27,14 +27,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance import scopes
+from conformance import regions
 from conformance.cases import Case
 from conformance.outcomes import Outcome, Verdict
-from conformance.scopes import Scope
+from conformance.regions import Region
 
 BUILT_IN = Path(__file__).with_name("deviations.toml")
 
-DeviationsError = scopes.ScopeError
+DeviationsError = regions.EntriesError
 """A deviations file that cannot be used; the message is one line and names file, entry and line."""
 
 WITHOUT_VALUES = ("shapes",)
@@ -42,7 +42,7 @@ WITHOUT_VALUES = ("shapes",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deviation(Scope):
+class Deviation(Region):
     """One entry: the cases it covers, and the outcome they must have."""
 
     id: str
@@ -65,7 +65,7 @@ def load(paths: Iterable[Path] = ()) -> tuple[Deviation, ...]:
     """
     entries: dict[str, Deviation] = {}
     for path in (BUILT_IN, *paths):
-        for entry in scopes.read(path, "deviation", _entry):
+        for entry in regions.read(path, "deviation", _entry):
             if entry.id in entries:
                 raise DeviationsError(f"{path}: deviation {entry.id!r} is already defined")
             entries[entry.id] = entry
@@ -78,7 +78,7 @@ def covering(entries: Sequence[Deviation], case: Case, mode: str, claim: str) ->
 
 
 def _entry(raw: dict[str, Any]) -> Deviation:
-    scopes.check_keys(raw, {"id", "outcome", "reason", "link", "message", "heuristic"}, ("id", "outcome", "reason"), ("link", "message"))
+    regions.check_keys(raw, {"id", "outcome", "reason", "link", "message", "heuristic"}, ("id", "outcome", "reason"), ("link", "message"))
     if raw["outcome"] not in set(Outcome) - {Outcome.CONFORMS}:
         allowed = ", ".join(outcome for outcome in Outcome if outcome != Outcome.CONFORMS)
         raise ValueError(f"unknown outcome {raw['outcome']!r}: expected one of {allowed}")
@@ -88,7 +88,7 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         re.compile(raw.get("message", ""))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"message is not a regular expression: {error}") from None
-    scope = scopes.scope(raw)
+    region = regions.region(raw)
     return Deviation(
         id=raw["id"],
         outcome=Outcome(raw["outcome"]),
@@ -96,7 +96,7 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         link=raw.get("link", ""),
         message=raw.get("message", ""),
         heuristic=raw.get("heuristic", False),
-        **{**scope, "where": {"claim": _of_values, **scope["where"]}},
+        **{**region, "where": {"claim": _of_values, **region["where"]}},
     )
 
 
