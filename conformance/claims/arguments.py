@@ -27,7 +27,7 @@ def judge(subject: Adaptable, case: Case, mode: str) -> Verdict:
     if due is None:
         linear = probes.exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise)
         oracles.check_trust(case, linear)
-        expected = asked.of_result(linear.astype(probes.storage(case.dtype)))
+        expected = asked.of_result(linear.astype(probes.storage(case.compute_dtype)))
     try:
         observed = subject.made_and_called(case, replace(probe, x=asked.operand(probe.x)), mode, asked.arguments(case), asked.native)
     except NotOfferedError:
@@ -37,7 +37,7 @@ def judge(subject: Adaptable, case: Case, mode: str) -> Verdict:
         return verdict if verdict.outcome == Outcome.CONFORMS else replace(verdict, message=f"{asked.name}: {verdict.message}")
     if expected is None:
         return Verdict(Outcome.ACCEPTED, f"{asked.name}: an error is due ({due}), got a result of shape {observed.values.shape}")
-    return oracles.equal(expected, observed, case.dtype, lambda wrong: oracles.picture(case, wrong), f"{asked.name}: ")
+    return oracles.equal(expected, observed, case.compute_dtype, lambda wrong: oracles.picture(case, wrong), f"{asked.name}: ")
 
 
 def chosen(case: Case) -> bool:

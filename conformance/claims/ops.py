@@ -20,7 +20,7 @@ def judge(subject: Operating, case: Case, mode: str) -> Verdict:
     said = answer(
         lambda: subject.op_output_shape(case),
         f"the function on a symbolic tensor of {case.in_layout(case.input_shape)}",
-        case.dtype,
+        case.compute_dtype,
         None if due else output_shape(case),
         due,
     )

@@ -42,7 +42,7 @@ def judge(subject: Announcing, case: Case, mode: str) -> Verdict:
         for function in subject.shape_functions:
             asked = case.in_layout(shape)
             told = partial(subject.output_shape, case, asked, function)
-            verdict = answer(told, f"{function} of {asked}", case.dtype, expected, due)
+            verdict = answer(told, f"{function} of {asked}", case.compute_dtype, expected, due)
             if verdict.outcome != Outcome.CONFORMS:
                 return verdict
     return Verdict(Outcome.CONFORMS)

@@ -138,7 +138,7 @@ class TypeOfTheInputKept(Layers):
         return x
 
     def result(self, case: Case, y: Array) -> Observed:
-        return Observed(y, "float64" if y.dtype == np.float64 else case.dtype)
+        return Observed(y, "float64" if y.dtype == np.float64 else case.compute_dtype)
 
 
 @planted("forms")
@@ -189,7 +189,7 @@ class FunctionTellsAnotherShape(Layers):
     """The function beside the layer tells the shape of its input on symbolic tensors."""
 
     def op_output_shape(self, case: Case) -> Announced:
-        return Announced(case.in_layout(case.input_shape), case.dtype)
+        return Announced(case.in_layout(case.input_shape), case.compute_dtype)
 
 
 @planted("forms", Outcome.ACCEPTED)
@@ -200,4 +200,4 @@ class FunctionRefusesNothing(Layers):
         try:
             return super().op(case, probe, mode)
         except ValueError:
-            return Observed(np.zeros_like(probe.x), case.dtype)
+            return Observed(np.zeros_like(probe.x), case.compute_dtype)
