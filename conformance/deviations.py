@@ -20,6 +20,8 @@
 A fact is compared with a value, a list of values, or a condition in a string: ``"> 1"`` (``< <= > >= == !=``), ``"even"``, ``"odd"``,
 ``"none"`` or ``"given"`` (of an output_padding).
 
+An entry that names none of the facts ``argument``, ``misuse`` and ``route`` speaks of no case with a misuse.
+
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
 hangs is run in a process of its own.
@@ -39,7 +41,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from conformance.cases import Case
-from conformance.facts import AXIS_FACTS, CASE_FACTS, Facts, axis_facts, case_facts
+from conformance.facts import AXIS_FACTS, CASE_FACTS, MISUSE_FACTS, Facts, axis_facts, case_facts
 from conformance.outcomes import Outcome, Verdict
 
 BUILT_IN = Path(__file__).with_name("deviations.toml")
@@ -87,6 +89,8 @@ class Deviation:
 
     def covers(self, case: Case, mode: str, claim: str) -> bool:
         """Whether the entry speaks of this case, in an environment that it `applies` to."""
+        if case.misuse and not self.where.keys() & set(MISUSE_FACTS):
+            return False
         if not _all_hold(self.where, case_facts(case, mode, claim)):
             return False
         if not (self.any_axis or self.all_axes or self.first_axis or self.last_axis):

@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from conformance import deviations, grids
 from conformance.cases import Case
 from conformance.claims import CLAIMS
-from conformance.commands import CommandError
+from conformance.commands import write
 from conformance.deviations import Deviation
 from conformance.outcomes import Outcome
 from conformance.subjects import MODES
@@ -46,10 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         print(text, end="")  # noqa: T201 - this is what was asked for
         return 0
-    try:
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    write(arguments.output, text)
     return 0
 
 
@@ -101,12 +98,12 @@ def _range(wanted: SpecifierSet) -> str:
 
 
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
-    """The smallest case of the smoke or else of the standard grid that the entry, and none before it in the same environment, speaks of."""
+    """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
-    for grid in ("smoke", "standard"):
+    for cases in (grids.grid("smoke"), grids.grid("standard"), grids.misused()):
         covered = [
             case
-            for case in grids.grid(grid)
+            for case in cases
             for claim in CLAIMS
             if entry.covers(case, MODES[0], claim) and deviations.covering(before, case, MODES[0], claim) is None
         ]

@@ -115,7 +115,8 @@ class Plan:
         """The cases and modes that a claim is to be checked in."""
         if claim.name not in self.claims:
             return []
-        return [(case, mode) for mode in self.modes for case in self.cases if claim.speaks_of(case, mode)]
+        cases = grids.misused() if claim.misuses and not self.chosen else self.cases
+        return [(case, mode) for mode in self.modes for case in cases if claim.speaks_of(case, mode)]
 
 
 def _limits(config: pytest.Config) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance import attempts
 from conformance.cases import Case
 from conformance.contract import error_due, output_shape
 from conformance.probes import error_probe, exact, exact_result
@@ -12,6 +13,8 @@ def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
 
     ``at`` is the element to print, by default the one in the middle.
     """
+    if case.misuse:
+        return _of_misuse(case, backend)
     due = error_due(case)
     probe = exact(case) if due is None else error_probe(case)
     arguments = ", ".join(f"{name}={value!r}" for name, value in case.layer_arguments().items())
@@ -25,7 +28,7 @@ def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
         return "\n".join([*lines, f'print(layer(x).shape, "but an error is due: {due}")'])
     weights = ["kernel", *(["pointwise"] if case.separable else []), *(["bias"] if case.use_bias else [])]
     lines += [
-        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",  # type: ignore[arg-type]
+        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",
         f"layer.set_weights([{', '.join(weights)}])",
         f'y = keras.ops.convert_to_numpy(keras.ops.cast(layer(x), "{"float64" if case.dtype == "float64" else "float32"}"))',
         f'print(y.shape, "expected", {output_shape(case)})',
@@ -35,3 +38,26 @@ def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
         at = at or tuple(n // 2 for n in expected.shape)
         lines.append(f'print(y{list(at)}, "expected", {expected[at]})')
     return "\n".join(lines)
+
+
+def _of_misuse(case: Case, backend: str) -> str:
+    """The layer with what it must refuse, met on the route of the case."""
+    attempt = attempts.of(case)
+    arguments = ", ".join(
+        f"{name}={'float(' + repr(str(value)) + ')' if value != value else repr(value)}" for name, value in attempt.arguments.items()
+    )
+    meet = {
+        "eager": 'print(layer(np.ones({shape}, "float32")).shape)',
+        "symbolic": "print(layer(keras.KerasTensor({shape})).shape)",
+        "shape": "print(layer.compute_output_shape({shape}))",
+    }[attempt.route]
+    return "\n".join(
+        [
+            f'import os; os.environ["KERAS_BACKEND"] = "{backend}"',
+            "import numpy as np, keras",
+            f"layer = keras.layers.{case.keras_name}({arguments})",
+            *([f"layer.build({attempt.shapes[0]})"] if attempt.route == "shape" else []),
+            *(meet.format(shape=shape) for shape in (attempt.shapes[-1:] if attempt.route == "shape" else attempt.shapes)),
+            f"# due: {attempt.misuse.due} ({attempt.misuse})",
+        ]
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from conformance.claims.base import Claim
+from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS, ERRORS)}
 """All claims by name; each has its ``test_<name>.py``."""

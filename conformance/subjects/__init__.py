@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from conformance.cases import Case
 from conformance.probes import Probe
 from reference.arguments import Array
+
+Shape = tuple[int | None, ...]
+"""Of a symbolic tensor, None where a size is open."""
 
 MODES = ("eager", "graph", "xla", "predict", "saved", "exported")
 """The ways of running a layer that a subject may offer; see `Subject.modes`."""
@@ -58,6 +61,21 @@ class Differentiable(Subject, Protocol):
         Raises:
             NotOfferedError: not in this mode.
             Exception: the subject declines the case.
+        """
+        ...
+
+
+class Refusing(Subject, Protocol):
+    """A subject whose layers can be given any arguments, to see what they refuse."""
+
+    def attempt(self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[Shape], route: str) -> Shape:
+        """The shape of what the Keras layer called ``layer``, made with these arguments, gives for an input of the last of these shapes.
+
+        It meets the earlier ones before. ``route`` is one of `conformance.misuses.ROUTES`: called on ones, or on a symbolic input, or asked
+        by ``compute_output_shape``; the result is what that gives.
+
+        Raises:
+            Exception: the layer refuses.
         """
         ...
 

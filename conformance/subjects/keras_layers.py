@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -14,7 +15,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Observed
+from conformance.subjects import Observed, Shape
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
@@ -63,6 +64,16 @@ class KerasLayers:
             if gradient is not None
         }
 
+    def attempt(self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[Shape], route: str) -> Shape:
+        made = getattr(keras.layers, layer)(**arguments)
+        if route == "shape":
+            made.build(shapes[0])
+            return tuple(made.compute_output_shape(shapes[-1]))
+        y: Any = None
+        for shape in shapes:
+            y = made(np.ones(shape, "float32") if route == "eager" else keras.KerasTensor(shape, "float32"))  # type: ignore[type-var]
+        return tuple(y.shape)
+
     def _layer(self, case: Case, probe: Probe) -> Any:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
@@ -73,7 +84,7 @@ class KerasLayers:
         stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
         zeros = {f"{stage}_initializer": "zeros" for stage in stages}
         layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), **zeros)
-        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
         for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
             getattr(layer, name).assign(kernel)
         if probe.bias is not None:
