@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from conformance import misuses
 from conformance.cases import Case
-from conformance.contract import output_shape
+from conformance.contract import Shape, output_shape
 from conformance.misuses import Due, Misuse
-from conformance.subjects import Shape
 
 
 class Attempt(NamedTuple):

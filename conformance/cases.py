@@ -20,15 +20,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from conformance import misuses
 
+Size = TypeVar("Size", int, int | None)
+"""Of a shape that is known, or of one that may not be."""
+
 PADDINGS = ("valid", "same", "causal")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 DATA_FORMATS = ("channels_last", "channels_first")
 DATA = ("symmetric", "wide_input", "wide_kernel", "wide_pointwise")
 """How exact data share their amplitude between input and kernel, or both kernels of a separable layer (see `conformance.probes`)."""
-
-
-Size = TypeVar("Size")
-"""Of an axis: a number, or None where it is open."""
 
 
 class Layer(NamedTuple):
@@ -205,7 +204,7 @@ class Case:
 
     def in_layout(self, shape: tuple[Size, ...]) -> tuple[Size, ...]:
         """``shape``, given with its channels last, in the data format of this case."""
-        return shape if self.data_format == "channels_last" else (shape[0], shape[-1], *shape[1:-1])
+        return shape if self.data_format == "channels_last" else shape[:1] + shape[-1:] + shape[1:-1]
 
     @property
     def configuration(self) -> Case:

@@ -6,8 +6,10 @@ from conformance.claims.base import Claim
 from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
+from conformance.claims.repeated import REPEATED
+from conformance.claims.shapes import SHAPES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, GRADIENTS, ERRORS)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, SHAPES, ERRORS)}
 """All claims by name; each has its ``test_<name>.py``."""

@@ -11,9 +11,6 @@ from conformance.cases import Case
 from conformance.probes import Probe
 from reference.arguments import Array
 
-Shape = tuple[int | None, ...]
-"""Of a symbolic tensor, None where a size is open."""
-
 MODES = ("eager", "graph", "xla", "predict", "saved", "exported")
 """The ways of running a layer that a subject may offer; see `Subject.modes`."""
 
@@ -68,7 +65,9 @@ class Differentiable(Subject, Protocol):
 class Refusing(Subject, Protocol):
     """A subject whose layers can be given any arguments, to see what they refuse."""
 
-    def attempt(self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[Shape], route: str) -> Shape:
+    def attempt(
+        self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[tuple[int | None, ...]], route: str
+    ) -> tuple[int | None, ...]:
         """The shape of what the Keras layer called ``layer``, made with these arguments, gives for an input of the last of these shapes.
 
         It meets the earlier ones before. ``route`` is one of `conformance.misuses.ROUTES`: called on ones, or on a symbolic input, or asked
@@ -76,6 +75,32 @@ class Refusing(Subject, Protocol):
 
         Raises:
             Exception: the layer refuses.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What is said of a result before there is one: its shape, None for sizes that depend on unknown ones, and its type if that is said."""
+
+    shape: tuple[int | None, ...]
+    dtype: str | None = None
+
+
+class Announcing(Subject, Protocol):
+    """A subject that tells shapes before values."""
+
+    shape_functions: tuple[str, ...]
+    """The ways it has to tell them, by the names that its users know."""
+
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        """What one of the `shape_functions` says of the layer that ``case`` describes, on an input of this shape in the case's data format.
+
+        The shape may be another than the case's own. One layer serves every question about a `Case.configuration`, as it would a user.
+
+        Raises:
+            NotOfferedError: it has not this function for this case; nothing was run.
+            Exception: the subject declines the case.
         """
         ...
 
