@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from conformance import deviations, grids
+from conformance import deviations, grids, scopes
 from conformance.cases import Case
 from conformance.claims import CLAIMS
 from conformance.commands import write
@@ -63,8 +63,8 @@ def _lines(entries: Sequence[Deviation]) -> Iterator[str]:
         "`python -m conformance known -o docs/deviations.md`; edit the list, not the page.",
         "",
         "Keras is the versions of Keras that deviate; an empty cell means all that were run (3.3 and later). The case is the smallest of",
-        "the grids that the entry speaks of: run it with `pytest conformance --case CASE`. *May* marks an entry of which some",
-        "covered cases conform, because the framework chooses among several algorithms.",
+        "the grids that the entry speaks of: run it with `pytest conformance --case CASE`, and `--mode` if one is named. *May* marks an",
+        "entry of which some covered cases conform, because the framework chooses among several algorithms.",
     )
     for backend, name in BACKENDS.items():
         found = [entry for entry in entries if entry.environment.get("backend") == backend]
@@ -89,6 +89,8 @@ def _row(entry: Deviation, entries: Sequence[Deviation]) -> str:
     smallest = minimal(entry, entries)
     upstream = f"[{entry.link.rpartition('/')[2]}]({entry.link})" if entry.link else ""
     case = f"`{smallest}`" if smallest else "none in the grids"
+    if (mode := first_mode(entry)) != MODES[0]:
+        case += f", mode `{mode}`"
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in (keras, outcome, f"{entry.reason} (`{entry.id}`)", case, upstream)) + " |"
 
 
@@ -100,16 +102,22 @@ def _range(wanted: SpecifierSet) -> str:
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
-    for cases in (grids.grid("smoke"), grids.grid("standard"), grids.misused()):
+    mode = first_mode(entry)
+    for cases in (scopes.cases("smoke", mode, None), scopes.cases("standard", mode, None), grids.misused()):
         covered = [
             case
             for case in cases
             for claim in CLAIMS
-            if entry.covers(case, MODES[0], claim) and deviations.covering(before, case, MODES[0], claim) is None
+            if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]
         if covered:
             return min(covered, key=lambda case: (prod(case.input_shape) * prod(case.kernel_shape), len(str(case)), case))
     return None
+
+
+def first_mode(entry: Deviation) -> str:
+    """The first of the modes that the entry speaks of, eager if it is one of them."""
+    return next(mode for mode in MODES if entry.speaks_of(mode=mode))
 
 
 def _together(one: Deviation, other: Deviation) -> bool:

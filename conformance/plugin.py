@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, grids
+from conformance import completeness, deviations, grids, scopes
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
@@ -104,19 +104,26 @@ class Plan:
             raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
     @cached_property
-    def cases(self) -> tuple[Case, ...]:
-        """The chosen cases as they are, or the grid, in each of the types that were asked for."""
+    def scopes(self) -> dict[str, scopes.Scope]:
+        """The modes that are run on a part of the grid only, and which."""
+        if self.chosen or self.subject != KERAS:
+            return {}
+        return {mode: part for mode in self.modes if (part := scopes.scope(mode, self.backend)) is not None}
+
+    def cases(self, mode: str) -> tuple[Case, ...]:
+        """The chosen cases as they are, or what the mode is run on of the grid, in each of the types that were asked for."""
         if self.chosen:
             return self.chosen
-        cases = grids.grid(self.grid)
+        cases = scopes.cases(self.grid, mode, self.backend if self.subject == KERAS else None)
         return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
         """The cases and modes that a claim is to be checked in."""
         if claim.name not in self.claims:
             return []
-        cases = grids.misused() if claim.misuses and not self.chosen else self.cases
-        return [(case, mode) for mode in self.modes for case in cases if claim.speaks_of(case, mode)]
+        if claim.misuses and not self.chosen:
+            return [(case, mode) for mode in self.modes for case in grids.misused() if claim.speaks_of(case, mode)]
+        return [(case, mode) for mode in self.modes for case in self.cases(mode) if claim.speaks_of(case, mode)]
 
 
 def _limits(config: pytest.Config) -> Limits:
@@ -153,7 +160,7 @@ def pytest_configure(config: pytest.Config) -> None:
         plan.check_baseline(results)
     if results and not hasattr(config, "workerinput"):
         try:
-            config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes)
+            config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes, {mode: str(part) for mode, part in plan.scopes.items()})
         except OSError as error:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
@@ -216,7 +223,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     else:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
-    return [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+    lines = [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+    return lines + [f"mode {mode}: only {part}" for mode, part in plan.scopes.items()]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -338,7 +346,7 @@ class Collected:
             strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
             if strict and self._environment is not None and whole:
                 checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
-                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations)
+                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations, self._plan.scopes)
             if self._tally.not_offered and not self._checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")
             if complaints:

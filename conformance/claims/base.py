@@ -54,10 +54,8 @@ class Claim:
         return self.judge(subject, case, mode)
 
 
-def said(error: Exception) -> str:
-    """An exception in one line: its type, and what it says, as far as that is not too long."""
-    text = " ".join(_COLOUR.sub("", str(error)).split())
-    return f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
+KEPT = 300
+"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some behind a traceback."""
 
 
 def exception(error: Exception, due: str | None) -> Verdict:
@@ -67,3 +65,12 @@ def exception(error: Exception, due: str | None) -> Verdict:
     if isinstance(error, ACCIDENTS):
         return Verdict(Outcome.DECLINED, f"an error is due ({due}), got an accident: {said(error)}")
     return Verdict(Outcome.CONFORMS)
+
+
+def said(error: Exception) -> str:
+    """An exception in one line: its type, and what it says, as far as that is not too long."""
+    return f"{type(error).__name__}: {_shortened(' '.join(_COLOUR.sub('', str(error)).split()))}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 2 * KEPT else f"{text[:KEPT]}…{text[-KEPT:]}"

@@ -25,8 +25,6 @@ SOUND = "conv2d-valid-in2x5x6x4-k3x2-f4-s1x1"
 class Answering(Right):
     """Raises, or gives, one and the same whatever it is asked."""
 
-    modes: tuple[str, ...] = ("eager",)
-
     def __init__(self, answer: Exception | Shape) -> None:
         self.answer = answer
         self.asked: list[tuple[str, dict[str, Any], tuple[Shape, ...], str]] = []
