@@ -81,6 +81,11 @@ class Deviation:
     last_axis: Mapping[str, Condition]
     heuristic: bool
 
+    @property
+    def of_misuses(self) -> bool:
+        """Whether the entry speaks of cases with a misuse, and so of no others."""
+        return not self.where.keys().isdisjoint(MISUSE_FACTS)
+
     def applies(self, environment: Mapping[str, Any]) -> bool:
         """Whether the entry speaks of this environment: its own fields and flags, and the installed versions."""
         known = {**environment.get("flags", {}), **{key: environment.get(key) for key in _ENVIRONMENT}}
@@ -91,7 +96,7 @@ class Deviation:
 
     def covers(self, case: Case, mode: str, claim: str) -> bool:
         """Whether the entry speaks of this case, in an environment that it `applies` to."""
-        if case.misuse and not self.where.keys() & set(MISUSE_FACTS):
+        if case.misuse and not self.of_misuses:
             return False
         if not _all_hold(self.where, case_facts(case, mode, claim)):
             return False

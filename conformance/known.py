@@ -103,7 +103,8 @@ def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
     mode = first_mode(entry)
-    for cases in (scopes.cases("smoke", mode, None), scopes.cases("standard", mode, None), grids.misused()):
+    for grid in ("smoke", "standard"):
+        cases = grids.misused() if entry.of_misuses else scopes.cases(grid, mode, None)
         covered = [
             case
             for case in cases
