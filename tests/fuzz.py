@@ -19,10 +19,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from conformance import compare, deviations, grids, page, results
+from conformance import compare, deviations, grids, page, regions, results
 from conformance.cases import CaseError, parse
 from conformance.commands import CommandError
-from conformance.deviations import DeviationsError
+from conformance.regions import EntriesError
 from conformance.results import ResultsError
 
 HOUSE = Path(__file__).parents[1]
@@ -61,8 +61,9 @@ def deviations_file(data: bytes, path: Path) -> None:
     """Any bytes are entries that can be asked about a case, or an error of one line."""
     path.write_bytes(data)
     try:
-        entries = deviations._read(path)  # without the built-in ones, which are not the question
-    except DeviationsError as error:
+        # without the built-in ones, which are not the question
+        entries = regions.read(path, "deviation", deviations._entry)
+    except EntriesError as error:
         _one_line(error)
         return
     for entry in entries:
@@ -154,7 +155,7 @@ def fuzz(target: str, arguments: Sequence[str]) -> None:
     atheris = importlib.import_module("atheris")
     own = Path(tempfile.mkdtemp()) / "input"
     # atheris instruments what runs from here on, our own modules only: libraries are not the question
-    for module in ("cases", "results", "deviations", "facts", "compare", "rules", "page"):
+    for module in ("cases", "results", "deviations", "regions", "facts", "compare", "rules", "page"):
         loaded = importlib.import_module(f"conformance.{module}")
         for value in list(vars(loaded).values()):
             if callable(value) and getattr(value, "__module__", "") == loaded.__name__ and hasattr(value, "__code__"):
