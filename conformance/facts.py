@@ -41,8 +41,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
     ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
     axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
-    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due; what
-    speaks of a result is False then.
+    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
+    what speaks of a result is False then.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
