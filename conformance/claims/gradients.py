@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance import oracles, probes
+from conformance import oracles, probes, repro
 from conformance.cases import Case
 from conformance.claims.base import Claim, exception
 from conformance.contract import error_due
@@ -42,4 +42,4 @@ def defined(case: Case) -> bool:
     return error_due(case) is None
 
 
-GRADIENTS = Claim("gradients", judge, "gradients", defined)
+GRADIENTS = Claim("gradients", judge, "gradients", defined, script=repro.gradients)
