@@ -91,7 +91,7 @@ def _weights(case: Case) -> list[str]:
     """Lines that build the layer and give it its weights."""
     weights = ["kernel", *(["pointwise"] if case.separable else []), *(["bias"] if case.use_bias else [])]
     return [
-        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",  # type: ignore[arg-type]
+        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",
         f"layer.set_weights([{', '.join(weights)}])",
     ]
 

@@ -11,8 +11,10 @@ from conformance.cases import Case
 from conformance.probes import Probe
 from reference.arguments import Array
 
-MODES = ("eager", "graph", "xla", "predict", "saved", "exported")
-"""The ways of running a layer that a subject may offer; see `Subject.modes`."""
+MODES = ("eager", "graph", "xla", "predict", "saved", "exported", "litert", "onnx")
+"""The ways of running a layer that a subject may offer; see `Subject.modes`. ``eager``: called. ``graph``: compiled by the framework.
+``xla``: compiled by XLA where ``graph`` is not. ``predict``: a compiled model, in batches. ``saved``: saved and loaded, then called.
+``exported``: exported for the framework's own serving, ``litert`` and ``onnx`` for these runtimes, and run there."""
 
 
 class NotOfferedError(Exception):
@@ -57,6 +59,32 @@ class Differentiable(Subject, Protocol):
 
         Raises:
             NotOfferedError: not in this mode.
+            Exception: the subject declines the case.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What is said of a result before there is one: its shape, None for sizes that depend on unknown ones, and its type if that is said."""
+
+    shape: tuple[int | None, ...]
+    dtype: str | None = None
+
+
+class Announcing(Subject, Protocol):
+    """A subject that tells shapes before values."""
+
+    shape_functions: tuple[str, ...]
+    """The ways it has to tell them, by the names that its users know."""
+
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        """What one of the `shape_functions` says of the layer that ``case`` describes, on an input of this shape in the case's data format.
+
+        The shape may be another than the case's own. One layer serves every question about a `Case.configuration`, as it would a user.
+
+        Raises:
+            NotOfferedError: it has not this function for this case; nothing was run.
             Exception: the subject declines the case.
         """
         ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -14,7 +16,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Observed
+from conformance.subjects import MODES, Announced, Observed, keras_modes
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
@@ -24,10 +26,12 @@ LAYERS_KEPT = 64
 class KerasLayers:
     """Real layers of ``keras.layers``, built once for all input sizes, their weights assigned, called as a user calls them."""
 
-    modes = ("eager",)
+    modes = MODES
+    shape_functions = ("compute_output_shape", "keras.Input")
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[tuple[Case, str], Any] = OrderedDict()
+        self._layers: OrderedDict[tuple[Case, str], _Kept] = OrderedDict()
+        self._layers_without_values: OrderedDict[Case, Any] = OrderedDict()
 
     def environment(self) -> dict[str, Any]:
         backend = keras.backend.backend()
@@ -46,81 +50,77 @@ class KerasLayers:
         }
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
-        layer = self._layer(case, probe)
+        make = keras_modes.forward(mode)  # asked first: a mode that there is not refuses nothing
+        kept = self._kept(case, probe)
+        run = kept.way("forward", mode, lambda: make(kept.layer, case))
         x = probe.x if probe.x.dtype == case.dtype else keras.ops.convert_to_tensor(probe.x, case.dtype)
-        y = layer(x)
-        return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
+        return _observed(run(x))
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
-        layer = self._layer(case, probe)
+        make = keras_modes.gradients(mode)
+        kept = self._kept(case, probe)
         names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
-        variables = [getattr(layer, name) for name in names]
+        run = kept.way("gradients", mode, lambda: make(kept.layer, case, [getattr(kept.layer, name) for name in names]))
         x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
-        found = _DIFFERENTIATE[keras.backend.backend()](layer, x, variables, upstream)
-        return {
-            name: Observed(_numpy(gradient), str(keras.backend.standardize_dtype(gradient.dtype)))
-            for name, gradient in zip(["input", *names], found, strict=True)
-            if gradient is not None
-        }
+        found = zip(["input", *names], run(x, upstream), strict=True)
+        return {name: _observed(gradient) for name, gradient in found if gradient is not None}
 
-    def _layer(self, case: Case, probe: Probe) -> Any:
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        kept = self._layers_without_values
+        layer = kept.get(case.configuration)
+        if layer is None:  # not built: the first symbolic input does that, as in a functional model
+            layer = kept[case.configuration] = _made(case, case.layer_arguments())
+            if len(kept) > LAYERS_KEPT:
+                kept.popitem(last=False)
+        if function == "compute_output_shape":
+            return Announced(tuple(layer.compute_output_shape(input_shape)))
+        y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.dtype))
+        return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
+
+    def _kept(self, case: Case, probe: Probe) -> _Kept:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
         if key in self._layers:
             self._layers.move_to_end(key)
             return self._layers[key]
-        # zeros: the initial weights are replaced at once, and Keras's default costs a random draw
-        stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
-        zeros = {f"{stage}_initializer": "zeros" for stage in stages}
-        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), **zeros)
-        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
+        layer = _made(case, case.layer_arguments())
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
         for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
             getattr(layer, name).assign(kernel)
         if probe.bias is not None:
             layer.bias.assign(probe.bias)
-        self._layers[key] = layer
+        kept = self._layers[key] = _Kept(layer, {})
         if len(self._layers) > LAYERS_KEPT:
             self._layers.popitem(last=False)
-        return layer
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A built layer, and what the modes made of it."""
+
+    layer: Any
+    ways: dict[tuple[str, str], Callable[..., Any]]
+
+    def way(self, method: str, mode: str, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+        """What a mode made for a method of the subject, or makes now."""
+        if (method, mode) not in self.ways:
+            self.ways[method, mode] = make()
+        return self.ways[method, mode]
+
+
+def _observed(y: Any) -> Observed:
+    return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
+
+
+def _made(case: Case, arguments: dict[str, Any]) -> Any:
+    """The layer of the case, not built, from these arguments and initial weights of zero: they are replaced, and a random draw costs."""
+    stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
+    zeros = {f"{stage}_initializer": "zeros" for stage in stages}
+    return getattr(keras.layers, case.keras_name)(**arguments, **zeros)
 
 
 def _numpy(y: Any) -> Any:
     if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
         y = keras.ops.cast(y, "float32")
     return np.asarray(keras.ops.convert_to_numpy(y))
-
-
-def _differentiate_tensorflow(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(x)
-    return tape.gradient(y, [x, *(variable.value for variable in variables)], output_gradients=upstream)
-
-
-def _differentiate_jax(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    """``jax.vjp`` of the layer, compiled as a whole by ``jax.jit``, as Keras compiles a training step.
-
-    One operation after the other would be compiled apart, seven programs a case instead of one, which is four times as slow.
-    """
-    import jax
-
-    def run(x: Any, *weights: Any) -> Any:
-        return layer.stateless_call(weights, (), x)[0]
-
-    def pulled_back(upstream: Any, x: Any, *weights: Any) -> Any:
-        return jax.vjp(run, x, *weights)[1](upstream)
-
-    return jax.jit(pulled_back)(upstream, x, *(variable.value for variable in variables))
-
-
-def _differentiate_torch(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    import torch
-
-    x = x.detach().requires_grad_()
-    return torch.autograd.grad(layer(x), [x, *(variable.value for variable in variables)], grad_outputs=upstream)
-
-
-_DIFFERENTIATE = {"tensorflow": _differentiate_tensorflow, "jax": _differentiate_jax, "torch": _differentiate_torch}
-"""Gradients with respect to the input and the variables, by each framework's own differentiation."""
