@@ -43,7 +43,7 @@ def gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, messa
     probe = exact_gradients(case)
     expected = exact_gradients_result(case, probe)
     name = next((name for name in expected if f"gradient with respect to the {name}" in message), "input")
-    convert = f'x, upstream = (keras.ops.convert_to_tensor(operand, "{case.dtype}") for operand in (x, upstream))'
+    convert = f'x, upstream = (keras.ops.convert_to_tensor(operand, "{case.compute_dtype}") for operand in (x, upstream))'
     lines = [
         *_layer(case, probe, backend, package),
         *_weights(case),
@@ -98,7 +98,7 @@ def _weights(case: Case) -> list[str]:
 
 def _numbers(case: Case) -> str:
     """A type that NumPy has, and that holds the numbers of the case."""
-    return "float64" if case.dtype == "float64" else "float32"
+    return "float64" if case.compute_dtype == "float64" else "float32"
 
 
 def _as_numpy(what: str, case: Case) -> str:
