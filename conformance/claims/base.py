@@ -10,6 +10,7 @@ from typing import Any
 from conformance.cases import Case
 from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
+from conformance.repro import Script
 from conformance.subjects import NotOfferedError, Subject
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -27,7 +28,8 @@ class Claim:
     """One thing that is claimed of a subject: judges a case in a mode.
 
     ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
-    says of which cases it speaks, ``modes`` in which modes, all if None. ``misuses``: it speaks of cases with a misuse, and of no others.
+    says of which cases it speaks, ``modes`` in which modes, all if None. ``script`` shows a failing case without this project; a claim
+    without it has none to show. ``misuses``: it speaks of cases with a misuse, and of no others.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Claim:
     method: str = "forward"
     concerns: Callable[[Case], bool] = _every
     modes: tuple[str, ...] | None = None
+    script: Script | None = None
     misuses: bool = False
 
     def speaks_of(self, case: Case, mode: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from conformance import attempts
+from conformance import attempts, repro
 from conformance.cases import Case
 from conformance.claims.base import Claim, said
 from conformance.misuses import Due, Misuse
@@ -55,4 +55,4 @@ def _named(argument: str) -> str:
     return rf"(?<![a-z]){stem.replace('_', '[_ ]?')}"
 
 
-ERRORS = Claim("errors", judge, "attempt", misuses=True, modes=("eager",))
+ERRORS = Claim("errors", judge, "attempt", modes=("eager",), script=repro.misuse, misuses=True)

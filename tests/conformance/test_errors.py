@@ -146,7 +146,7 @@ def test_what_is_no_misuse_is_no_case(text: str) -> None:
 
 @pytest.mark.parametrize("case", CASES[::7], ids=str)
 def test_the_script_is_python_and_says_what_is_due(case: Case) -> None:
-    script = repro.script(case, "jax")
+    script = repro.misuse(case, "jax")
     compile(script, "script", "exec")
     assert f"({attempts.of(case).misuse})" in script.splitlines()[-1]
     assert len(script.splitlines()) <= 15
