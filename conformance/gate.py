@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from conformance import deviations, repro
+from conformance import deviations
 from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
@@ -91,9 +91,10 @@ class Gate:
 
     def _text(self, case: Case, mode: str, claim: Claim, verdict: Verdict, why: str) -> str:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
-        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.name not in repro.SHOWN:
+        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.script is None:
             return text
-        return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
+        script = claim.script(case, self.environment["backend"], verdict.at, verdict.message)
+        return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:

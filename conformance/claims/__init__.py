@@ -6,6 +6,7 @@ from conformance.claims.arguments import ARGUMENTS
 from conformance.claims.base import Claim
 from conformance.claims.bounded import BOUNDED
 from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
+from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 from conformance.claims.ops import OPS
@@ -14,5 +15,5 @@ from conformance.claims.shapes import SHAPES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ARGUMENTS, OPS)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ERRORS, ARGUMENTS, OPS)}
 """All claims by name; each has its ``test_<name>.py``."""
