@@ -104,7 +104,11 @@ def markdown(report: Report) -> str:
         lines += _fenced(smallest.message, "")
         if run.environment.get("keras"):
             lines += ["<details><summary>to see it with numpy and keras alone</summary>", ""]
-            lines += [*_fenced(script(smallest.case, str(run.environment.get("backend")), smallest.at), "python"), "</details>", ""]
+            lines += [
+                *_fenced(script(smallest.case, str(run.environment.get("backend")), smallest.at, smallest.mode), "python"),
+                "</details>",
+                "",
+            ]
     if report.known:
         lines += ["", "| known deviation | checks |", "|---|--:|"]
         lines += [f"| {md(name)} | {number:,} |" for name, number in report.known.most_common()]

@@ -85,7 +85,7 @@ class Gate:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
         if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
             return text
-        return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
+        return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at, mode)}\n"
 
 
 _FATAL = (Outcome.CRASHED, Outcome.HUNG)

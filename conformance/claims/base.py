@@ -12,6 +12,7 @@ from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import NotOfferedError, Subject
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FRAMES = re.compile(r'(File "[^"]*", line [0-9]+, in \S+\s*)+')
 
 ACCIDENTS = (ArithmeticError, AssertionError, AttributeError, ImportError, KeyError, MemoryError, NameError, RecursionError)
 """Exceptions that refuse nothing: where an error is due, these are a subject falling over, not declining."""
@@ -54,12 +55,13 @@ class Claim:
 
 
 KEPT = 300
-"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some behind a traceback."""
+"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some last. The frames of a
+traceback within it, which lead through this project, are left out."""
 
 
 def exception(error: Exception, due: str | None) -> Verdict:
     """What an exception comes to: the error that was due, or a defined result declined."""
-    text = " ".join(_COLOUR.sub("", str(error)).split())
+    text = " ".join(_FRAMES.sub("… ", _COLOUR.sub("", str(error))).split())
     said = f"{type(error).__name__}: {_shortened(text)}"
     if due is None:
         return Verdict(Outcome.DECLINED, said)

@@ -323,6 +323,11 @@ _WHY_NOT = {
     ("xla", "jax"): "mode xla on jax: everything is compiled by XLA there, in mode graph as a whole",
     ("xla", "torch"): "mode xla on torch: its compiler is not XLA, see mode graph",
     ("litert", "jax"): "mode litert on jax: Keras exports to LiteRT from TensorFlow and PyTorch alone",
+    (
+        "litert",
+        "torch",
+    ): "mode litert on torch: Keras exports it by litert-torch, which this project does not know how to install beside PyTorch",
+    ("onnx", "jax"): "mode onnx on jax: Keras exports it by jax2onnx, which this project does not know how to install beside JAX",
 }
 
 

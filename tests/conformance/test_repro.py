@@ -9,7 +9,8 @@ import pytest
 
 from conformance.cases import parse
 from conformance.grids import grid
-from conformance.repro import script
+from conformance.repro import RUNS, script
+from conformance.subjects import MODES
 
 CASES = grid("smoke")
 
@@ -20,6 +21,18 @@ def test_a_script_is_at_most_15_lines_of_python_that_import_numpy_and_keras_alon
         assert len(text.splitlines()) <= 15, case
         imported = {name.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for name in node.names}
         assert imported == {"os", "numpy", "keras"}
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_script_for_a_mode_is_as_short_and_runs_the_layer_in_it(mode: str, backend: str) -> None:
+    offered = (mode, backend) in RUNS or (mode, None) in RUNS
+    for case in CASES[::7]:
+        text = script(case, backend, mode=mode)
+        ast.parse(text)
+        assert len(text.splitlines()) <= 15, case
+        assert ("run = " in text, "run(x)" in text) == (offered, offered)
+    assert offered == (mode != "xla" or backend == "tensorflow")
 
 
 def test_the_script_prints_the_element_that_differed() -> None:
