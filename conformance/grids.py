@@ -12,6 +12,7 @@ Families, for each layer and padding:
 - **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
   axis and across the two; an output padding that is not below its stride, one axis at a time;
+- **long**: a few layers with many channels, for what only long sums show;
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
 What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as
@@ -77,6 +78,14 @@ REGRESSIONS = (
 )
 
 
+LONG = (
+    "conv2d-same-in2x4x4x512-k3x3-f32-s1x1",  # up to 4,608 terms
+    "conv2d-same-in2x4x4x64-k3x3-f36-s1x1",
+    "conv2d_transpose-valid-in2x4x4x256-k3x3-f46-s1x1",
+)
+"""Sums as long as those of real layers. Random data of zero mean, and enough elements for a statistical verdict, come with these ids."""
+
+
 class Window(NamedTuple):
     """What a layer has along one axis. ``output_padding`` is None for Keras's own choice (and for a convolution)."""
 
@@ -109,7 +118,7 @@ def within(bounds: Bounds) -> tuple[Case, ...]:
     for layer in ("conv2d", "conv2d_transpose"):
         for padding in LAYERS[layer].paddings:
             cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
-    cases.update(dict.fromkeys(case for case in map(parse, REGRESSIONS) if _holds(bounds, case)))
+    cases.update(dict.fromkeys(case for case in map(parse, (*REGRESSIONS, *LONG)) if _holds(bounds, case)))
     return tuple(cases)
 
 

@@ -13,18 +13,20 @@ A separable layer has two stages, and S is that of both: since no kernel holds a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isqrt, prod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from conformance.cases import Case
 from conformance.contract import axes, compute, compute_gradients, output_shape, reached_by_gradients
+from conformance.formats import FORMATS
 from reference.arguments import Array
 
-SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+SIGNIFICAND_BITS = {name: number.bits for name, number in FORMATS.items()}
 """p of each type, hidden bit included."""
 
 
@@ -34,6 +36,18 @@ ATTEMPTS = 1024
 
 class UntrustedCaseError(Exception):
     """The data of a case would prove nothing, or break the condition that makes equality the verdict: a fault of this project."""
+
+
+class Drawn(Protocol):
+    """How one operand was made."""
+
+    def array(self) -> Array:
+        """The numbers."""
+        ...
+
+    def code(self, name: str) -> list[str]:
+        """Lines of Python that make ``name`` the same array, given ``numpy`` as ``np``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ class Probe:
     x: Array
     kernel: Array
     bias: Array | None
-    draws: dict[str, Draw]
+    draws: Mapping[str, Drawn]
     weights: str = "forward"
     """What the weights were made for: probes of one `Case.configuration` and one such name have the same kernel and bias."""
     upstream: Array | None = None
@@ -97,9 +111,9 @@ def exact(case: Case) -> Probe:
         UntrustedCaseError: no data were found whose sums of absolute values stay within 2^p.
     """
     weights = _weights(case.configuration)
-    seed, keep = _seed(str(case), "x"), weights.x_keep
+    seed, keep = seed_of(str(case), "x"), weights.x_keep
     for attempt in range(ATTEMPTS):
-        draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.dtype), keep)
+        draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.compute_dtype), keep)
         x = draw.array()
         if keep == 1.0 and not _neighbours_differ(x):
             continue
@@ -120,7 +134,7 @@ def exact_gradients(case: Case) -> Probe:
     Raises:
         UntrustedCaseError: no data were found within the budget whose gradients deserve trust.
     """
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     weights = _gradient_weights(case.configuration)
     output = output_shape(case)
     joined, positions = case.batch * prod(axis.small for axis in axes(case)), prod(output) // case.filters
@@ -130,7 +144,7 @@ def exact_gradients(case: Case) -> Probe:
     wide = {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1, "wide_pointwise": 1}
     g_most = min(g_most, wide[case.data])
     x_most = min(share // g_most, least if case.data == "wide_input" else share)
-    seed, kind, reached = _seed(str(case), "gradients"), storage(case.dtype), reached_by_gradients(case)
+    seed, kind, reached = seed_of(str(case), "gradients"), storage(case.compute_dtype), reached_by_gradients(case)
     keep, doubt = 1.0, "not within the budget"
     for attempt in range(ATTEMPTS):
         draws = {
@@ -174,7 +188,7 @@ def error_probe(case: Case) -> Probe:
     Kernel and bias are those of the layer all the same: a subject may keep it for the other cases that share it.
     """
     weights = _weights(case.configuration)
-    x = np.ones(case.in_layout(case.input_shape), storage(case.dtype))
+    x = np.ones(case.in_layout(case.input_shape), storage(case.compute_dtype))
     return Probe(x, weights.kernel, weights.bias, {}, pointwise=weights.pointwise)
 
 
@@ -254,7 +268,7 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
     each = filters * configuration.depth_multiplier if configuration.separable else configuration.depth_multiplier
     terms = prod(configuration.kernel_size if configuration.transposed else _met(configuration))
     terms *= each if configuration.separable or configuration.depthwise else filters
-    budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[configuration.compute_dtype]
     share = max(budget // terms, 1)
     if configuration.separable:
         # a wide kernel multiplies every product in the gradient of the other: room is left for 256 pairs of positions, g is thinned beyond
@@ -283,7 +297,7 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
 
 @lru_cache(maxsize=256)
 def _weights(configuration: Case) -> _Weights:
-    budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[configuration.compute_dtype]
     n = terms(configuration)
     share = budget // min(n, budget)
     least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
@@ -321,8 +335,8 @@ def _weights(configuration: Case) -> _Weights:
 def _drawn(configuration: Case, most: dict[str, int], purpose: str = "") -> tuple[dict[str, Draw], dict[str, Array]]:
     """The weights of a layer with at most these magnitudes, as recipes and made."""
     shapes = {"kernel": configuration.kernel_shape, "pointwise": configuration.pointwise_shape, "bias": (configuration.filters,)}
-    kind, name = storage(configuration.dtype), str(configuration)
-    draws = {operand: Draw(_seed(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
+    kind, name = storage(configuration.compute_dtype), str(configuration)
+    draws = {operand: Draw(seed_of(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
     return draws, {operand: draw.array() for operand, draw in draws.items()}
 
 
@@ -344,7 +358,7 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
 
     First by a bound that needs no geometry, ``max |x|`` times the sum of a whole filter; only if that is too large, by S itself.
     """
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     largest_bias = 0.0 if weights.bias is None else float(np.abs(weights.bias).max())
     if float(np.abs(x).max()) * weights.kernel_sum + largest_bias <= budget:
         return True
@@ -357,7 +371,7 @@ def _gradients_within_budget(case: Case, probe: Probe) -> bool:
     """Whether the gradients of the absolute values stay within 2^p, every element of all of them."""
     upstream, pointwise = (None if operand is None else np.abs(operand) for operand in (probe.upstream, probe.pointwise))
     absolute = replace(probe, x=np.abs(probe.x), kernel=np.abs(probe.kernel), upstream=upstream, pointwise=pointwise)
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     return all(not sums.size or sums.max() <= budget for sums in exact_gradients_result(case, absolute).values())
 
 
@@ -372,6 +386,6 @@ def _neighbours_differ(x: Array) -> bool:
     return True
 
 
-def _seed(name: str, operand: str) -> int:
+def seed_of(name: str, operand: str) -> int:
     """A stable hash of the case id: the same data on every machine, in every order."""
     return int.from_bytes(hashlib.blake2b(f"{name} {operand}".encode(), digest_size=6).digest())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.cases import Case
+from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import NotOfferedError, Subject
 
@@ -52,6 +53,11 @@ class Claim:
         if not hasattr(subject, self.method):
             raise NotOfferedError(f"no method {self.method!r}")
         return self.judge(subject, case, mode)
+
+
+def defined(case: Case) -> bool:
+    """There is a result: a refused case has none, and no derivative."""
+    return error_due(case) is None
 
 
 KEPT = 300

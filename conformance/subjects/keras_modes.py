@@ -92,7 +92,7 @@ def _traced(layer: Any, case: Case, jit_compile: bool | None) -> Run:
 def _tensor_spec(case: Case, channels: int) -> Any:
     import tensorflow as tf
 
-    return tf.TensorSpec(_open_shape(case, channels), case.dtype)
+    return tf.TensorSpec(_open_shape(case, channels), case.compute_dtype)
 
 
 def _jit(layer: Any, case: Case) -> Run:
@@ -133,7 +133,7 @@ def _compiled(layer: Any) -> Any:
 
 def _model(layer: Any, case: Case, shape: Sequence[int | None]) -> Any:
     """The functional model of the layer alone; ``shape`` with its batch."""
-    inputs = keras.Input(batch_shape=tuple(shape), dtype=case.dtype)
+    inputs = keras.Input(batch_shape=tuple(shape), dtype=case.compute_dtype)
     return keras.Model(inputs, layer(inputs))
 
 

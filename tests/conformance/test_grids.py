@@ -8,7 +8,7 @@ import pytest
 
 from conformance.cases import Case
 from conformance.contract import error_due
-from conformance.grids import BOUNDS, FACTORS, GROUPS, Bounds, grid
+from conformance.grids import BOUNDS, FACTORS, GROUPS, LONG, Bounds, grid
 
 Configuration = tuple[int, int, int, int, "int | None"]
 
@@ -73,7 +73,7 @@ def test_nearly_all_cases_are_unlike_in_kernel_stride_and_size(name: str) -> Non
 
 @pytest.mark.parametrize(("name", "layer"), list(product(("standard", "exhaustive"), ("conv2d", "conv2d_transpose"))))
 def test_every_pair_of_values_occurs_beside_the_axes(name: str, layer: str) -> None:
-    cases = [case for case in grid(name) if case.layer == layer and error_due(case) is None]
+    cases = [case for case in grid(name) if case.layer == layer and error_due(case) is None and str(case) not in LONG]
     groups = (1, *GROUPS) if layer == "conv2d" else (1,)
     factors = {**FACTORS, "groups": groups}
 
