@@ -222,9 +222,10 @@ def _onnx(layer: Any, case: Case) -> Run:
 
 
 def _export(layer: Any, case: Case, shape: Sequence[int | None], path: Path | str, kind: str) -> None:
-    """``model.export``. The exporters want a model that was called, on zeros, once; those that fix the batch want to be told of it."""
+    """``model.export``. The one to ONNX wants a model that was called, here on zeros; those that fix the batch want to be told of it."""
     model = _model(layer, case, shape)
-    model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
+    if kind == "onnx":
+        model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
     fixed = {} if None in shape else {"input_signature": [keras.InputSpec(shape=tuple(shape), dtype=case.dtype)]}
     model.export(str(path), format=kind, verbose=False, **fixed)
 
