@@ -10,6 +10,7 @@ from typing import Any
 from conformance.cases import Case
 from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
+from conformance.repro import Script
 from conformance.subjects import NotOfferedError, Subject
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -28,7 +29,8 @@ class Claim:
     """One thing that is claimed of a subject: judges a case in a mode.
 
     ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
-    says of which cases it speaks, ``modes`` in which modes, all if None.
+    says of which cases it speaks, ``modes`` in which modes, all if None. ``script`` shows a failing case without this project; a claim
+    without it has none to show.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Claim:
     method: str = "forward"
     concerns: Callable[[Case], bool] = _every
     modes: tuple[str, ...] | None = None
+    script: Script | None = None
 
     def speaks_of(self, case: Case, mode: str) -> bool:
         """Whether there is anything to check for this case in this mode."""
