@@ -15,7 +15,7 @@ from typing import Any
 from conformance import rules
 from conformance.cases import LAYERS, Case
 from conformance.claims.forward import FORWARD
-from conformance.commands import CommandError
+from conformance.commands import CommandError, write
 from conformance.contract import axes, error_due
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
@@ -178,10 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ResultsError as error:
         raise CommandError(str(error)) from None
     text = page(runs)
-    try:
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    write(arguments.output, text)
     for each in runs:
         for note in each.notes:
             print(f"note: {note}")

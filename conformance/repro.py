@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from conformance import attempts
 from conformance.cases import Case
 from conformance.contract import error_due, output_shape
 from conformance.probes import Probe, error_probe, exact, exact_gradients, exact_gradients_result, exact_result
@@ -77,6 +78,29 @@ def gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, messa
         f'print("gradient with respect to the {name}", g.shape, "expected", {expected[name].shape})',
     ]
     return "\n".join([*lines, *_element("g", expected[name], at)])
+
+
+def misuse(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "") -> str:
+    """The layer with what it must refuse, met on the route of the case."""
+    attempt = attempts.of(case)
+    arguments = ", ".join(
+        f"{name}={'float(' + repr(str(value)) + ')' if value != value else repr(value)}" for name, value in attempt.arguments.items()
+    )
+    meet = {
+        "eager": 'print(layer(np.ones({shape}, "float32")).shape)',
+        "symbolic": "print(layer(keras.KerasTensor({shape})).shape)",
+        "shape": "print(layer.compute_output_shape({shape}))",
+    }[attempt.route]
+    return "\n".join(
+        [
+            f'import os; os.environ["KERAS_BACKEND"] = "{backend}"',
+            "import numpy as np, keras",
+            f"layer = keras.layers.{case.keras_name}({arguments})",
+            *([f"layer.build({attempt.shapes[0]})"] if attempt.route == "shape" else []),
+            *(meet.format(shape=shape) for shape in (attempt.shapes[-1:] if attempt.route == "shape" else attempt.shapes)),
+            f"# due: {attempt.misuse.due} ({attempt.misuse})",
+        ]
+    )
 
 
 DIFFERENTIATION: dict[str, tuple[str, tuple[str, ...]]] = {

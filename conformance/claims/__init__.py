@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.claims.base import Claim
 from conformance.claims.bounded import BOUNDED
 from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
+from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 from conformance.claims.repeated import REPEATED
@@ -12,5 +13,5 @@ from conformance.claims.shapes import SHAPES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES)}
+CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ERRORS)}
 """All claims by name; each has its ``test_<name>.py``."""

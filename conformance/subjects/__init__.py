@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,23 @@ class Differentiable(Subject, Protocol):
         Raises:
             NotOfferedError: not in this mode.
             Exception: the subject declines the case.
+        """
+        ...
+
+
+class Refusing(Subject, Protocol):
+    """A subject whose layers can be given any arguments, to see what they refuse."""
+
+    def attempt(
+        self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[tuple[int | None, ...]], route: str
+    ) -> tuple[int | None, ...]:
+        """The shape of what the Keras layer called ``layer``, made with these arguments, gives for an input of the last of these shapes.
+
+        It meets the earlier ones before. ``route`` is one of `conformance.misuses.ROUTES`: called on ones, or on a symbolic input, or asked
+        by ``compute_output_shape``; the result is what that gives.
+
+        Raises:
+            Exception: the layer refuses.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from conformance.cases import Case
+from conformance.contract import Shape
 from conformance.probes import Probe
 from conformance.subjects import MODES, Announced, Observed, keras_modes
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
@@ -76,6 +77,16 @@ class KerasLayers:
             return Announced(tuple(layer.compute_output_shape(input_shape)))
         y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.compute_dtype))
         return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
+
+    def attempt(self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[Shape], route: str) -> Shape:
+        made = getattr(keras.layers, layer)(**arguments)
+        if route == "shape":
+            made.build(shapes[0])
+            return tuple(made.compute_output_shape(shapes[-1]))
+        y: Any = None
+        for shape in shapes:
+            y = made(np.ones(shape, "float32") if route == "eager" else keras.KerasTensor(shape, "float32"))  # type: ignore[type-var]
+        return tuple(y.shape)
 
     def _kept(self, case: Case, probe: Probe) -> _Kept:
         """The layer of the case with the probe's weights, from those kept or made now."""
