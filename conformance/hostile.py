@@ -118,8 +118,8 @@ KNOWN: dict[str, str] = {
     **dict.fromkeys(
         (
             "Conv2D-strides_beyond_32_bits", "Conv2DBackpropFilter-strides_beyond_32_bits", "Conv2DBackpropInput-strides_beyond_32_bits",
-            "Conv3D-strides_beyond_32_bits", "Conv3DBackpropFilterV2-strides_beyond_32_bits", "Conv3DBackpropInputV2-strides_beyond_32_bits",
-            "DepthwiseConv2dNative-strides_beyond_32_bits",
+            "Conv3D-strides_beyond_32_bits", "Conv3DBackpropFilterV2-strides_beyond_32_bits",
+            "Conv3DBackpropInputV2-strides_beyond_32_bits", "DepthwiseConv2dNative-strides_beyond_32_bits",
         ),
         _BY_STRIDE,
     ),

@@ -21,6 +21,7 @@ from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
 from conformance.results import Entry, Key, ResultsError, Run, read
 from conformance.scripts import affordable, script
+from conformance.subjects import MODES
 from conformance.summary import smallness
 
 SUMMARY = "one self-contained HTML page for one run, or for many side by side"
@@ -148,8 +149,9 @@ def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
         for run in runs:
             entry = run.entries.get(key)
             if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras"):
-                # a script of a forward pass fits every backend, and is filled in where it is shown
-                failing.setdefault(i, (entry, BACKEND if entry.claim == FORWARD.name else str(run.environment.get("backend"))))
+                # a script of a call fits every backend, and is filled in where it is shown
+                called = entry.claim == FORWARD.name and entry.mode == MODES[0]
+                failing.setdefault(i, (entry, BACKEND if called else str(run.environment.get("backend"))))
     chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if affordable(rows[i][0])][:SCRIPTS]
     return {i: made for i in chosen if (made := script(*failing[i])) is not None}
 

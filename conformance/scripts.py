@@ -21,7 +21,7 @@ def script(entry: Entry, backend: str) -> str | None:
     if claim is None or claim.script is None or bool(entry.case.misuse) != claim.misuses or not affordable(entry.case):
         return None
     try:
-        return claim.script(entry.case, backend, entry.at, entry.message)
+        return claim.script(entry.case, backend, entry.at, entry.message, entry.mode)
     except (UntrustedCaseError, IndexError):  # a file may name an element that the case has not
         return None
 

@@ -14,6 +14,7 @@ from conformance.repro import Script
 from conformance.subjects import NotOfferedError, Subject
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FRAMES = re.compile(r'(File "[^"]*", line [0-9]+, in \S+\s*)+')
 
 ACCIDENTS = (ArithmeticError, AssertionError, AttributeError, ImportError, KeyError, MemoryError, NameError, RecursionError)
 """Exceptions that refuse nothing: where an error is due, these are a subject falling over, not declining."""
@@ -64,7 +65,8 @@ def defined(case: Case) -> bool:
 
 
 KEPT = 300
-"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some behind a traceback."""
+"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some last. The frames of a
+traceback within it, which lead through this project, are left out."""
 
 
 def exception(error: Exception, due: str | None) -> Verdict:
@@ -78,7 +80,7 @@ def exception(error: Exception, due: str | None) -> Verdict:
 
 def said(error: Exception) -> str:
     """An exception in one line: its type, and what it says, as far as that is not too long."""
-    return f"{type(error).__name__}: {_shortened(' '.join(_COLOUR.sub('', str(error)).split()))}"
+    return f"{type(error).__name__}: {_shortened(' '.join(_FRAMES.sub('… ', _COLOUR.sub('', str(error))).split()))}"
 
 
 def _shortened(text: str) -> str:

@@ -107,6 +107,33 @@ class Announcing(Subject, Protocol):
         ...
 
 
+class Adaptable(Subject, Protocol):
+    """A subject whose layers can be asked for in other words than those of `forward`."""
+
+    def made_and_called(self, case: Case, probe: Probe, mode: str, arguments: Mapping[str, Any], native: bool) -> Observed:
+        """As `forward`, by a layer made from exactly these arguments, which have Keras's names, and called on ``probe.x`` as it is.
+
+        Nothing is done to ``probe.x`` unless ``native``: it is then handed over as a tensor of the framework's own, of its type.
+
+        Raises:
+            NotOfferedError: not in this mode, or not these arguments.
+            Exception: the subject declines the case.
+        """
+        ...
+
+
+class Operating(Subject, Protocol):
+    """A subject that has the convolutions as functions, too."""
+
+    def op(self, case: Case, probe: Probe, mode: str) -> Observed:
+        """The function that belongs to the case's layer, called on ``probe.x`` and ``probe.kernels``; without a bias."""
+        ...
+
+    def op_output_shape(self, case: Case) -> Announced:
+        """What the same function says on a symbolic input of the case's shape."""
+        ...
+
+
 class SubjectError(ValueError):
     """A subject that cannot be had; the message is one line."""
 
