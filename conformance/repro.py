@@ -80,7 +80,7 @@ def gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, messa
     return "\n".join([*lines, *_element("g", expected[name], at)])
 
 
-def misuse(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "") -> str:
+def misuse(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "", mode: str = "eager") -> str:
     """The layer with what it must refuse, met on the route of the case."""
     attempt = attempts.of(case)
     arguments = ", ".join(
