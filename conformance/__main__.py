@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from conformance.commands import CommandError
 
-COMMANDS: tuple[str, ...] = ("explain", "compare", "page", "known")
+COMMANDS: tuple[str, ...] = ("explain", "compare", "page", "known", "stack", "ci")
 """Modules of this package that are commands. Each has ``SUMMARY``, ``add_arguments(parser)`` and ``run(arguments) -> exit code``, and
 raises `CommandError` for what the user should read as one line."""
 

@@ -175,20 +175,22 @@ def text(comparison: Comparison) -> str:
 def markdown(comparison: Comparison) -> str:
     """The comparison for a CI job's summary."""
     old, new = comparison.old, comparison.new
-    lines = [f"### {_md(old.label)} → {_md(new.label)}", "", f"**{_md(_verdict(comparison))}**", ""]
-    lines += [f"> {_md(note)}\n" for note in (*old.notes, *new.notes)]
+    lines = [f"### {in_markdown(old.label)} → {in_markdown(new.label)}", "", f"**{in_markdown(_verdict(comparison))}**", ""]
+    lines += [f"> {in_markdown(note)}\n" for note in (*old.notes, *new.notes)]
     if comparison.environment:
         lines += ["| environment | old | new |", "|---|---|---|"]
-        lines += [f"| {_md(name)} | {_md(was)} | {_md(now)} |" for name, was, now in comparison.environment] + [""]
+        lines += [f"| {in_markdown(name)} | {in_markdown(was)} | {in_markdown(now)} |" for name, was, now in comparison.environment] + [""]
     changes = (*comparison.changes, *comparison.characteristics, *comparison.accuracy)
     if changes:
         lines += ["| change | cases | where |", "|---|--:|---|"]
         for change in changes:
             mark = "❌ " if change.worse else "✅ " if change.new == Outcome.CONFORMS else ""
-            where = [_md(_sentence(rule)) for rule in change.rules] or [f"smallest: `{change.smallest.case}`"]
-            where += [_md(line.strip()) for line in _accuracy(change)]
+            where = [in_markdown(_sentence(rule)) for rule in change.rules] or [f"smallest: `{change.smallest.case}`"]
+            where += [in_markdown(line.strip()) for line in _accuracy(change)]
             name = f"{change.what}: " if change.what else ""
-            lines.append(f"| {mark}{_md(name + change.old)} → {_md(change.new)} | {len(change.entries):,} | {'<br>'.join(where)} |")
+            lines.append(
+                f"| {mark}{in_markdown(name + change.old)} → {in_markdown(change.new)} | {len(change.entries):,} | {'<br>'.join(where)} |"
+            )
         lines.append("")
     lines += [
         f"Only in the {which} run: {len(entries):,} {_cases(entries)}, for instance `{entries[0].case}`.\n"
@@ -275,7 +277,7 @@ def _verdict(comparison: Comparison) -> str:
     )
 
 
-def _md(text: str) -> str:
+def in_markdown(text: str) -> str:
     """``text`` as it is, in Markdown: nothing of it is markup, and a newline would end a table."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$@])", r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance import deviations, isolated, repro, subjects
+from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
@@ -23,20 +24,36 @@ KERAS = "conformance.subjects.keras_layers:KerasLayers"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a run makes of a verdict: the line for the results file, whether the case passes, and the text for people if it does not."""
+    """What a run makes of a verdict: the line for the results file, and the text for people if the case does not pass or deviates."""
 
     record: Record
-    passes: bool
     text: str
-    deviation: Deviation | None
+
+    @property
+    def passes(self) -> bool:
+        return bool(self.record["passes"])
+
+    @property
+    def known(self) -> bool:
+        """Whether it passes as something that deviates."""
+        return self.passes and self.record["deviation"] is not None
+
+
+class _Held(NamedTuple):
+    """A verdict held against what was to be expected: the name of the deviation that covers it, whether it passes, and why."""
+
+    deviation: str | None
+    passes: bool
+    why: str
 
 
 class Gate:
     """Judges cases by claims. The subject is loaded when the first case asks for it, so collecting and the controller stay light."""
 
-    def __init__(self, subject: str, entries: tuple[Deviation, ...]) -> None:
+    def __init__(self, subject: str, entries: tuple[Deviation, ...], baseline: Baseline | None = None) -> None:
         self._name = subject
         self._entries = entries
+        self._baseline = baseline
 
     @cached_property
     def subject(self) -> subjects.Subject:
@@ -54,36 +71,52 @@ class Gate:
         return tuple(entry for entry in self._entries if entry.applies(self.environment))
 
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
-        """Check one case by one claim and hold the verdict against what is known to deviate."""
+        """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
         known = deviations.covering(self._known, case, mode, claim.name)
+        before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
         started = time.perf_counter()
-        if known is not None and known.outcome in (Outcome.CRASHED, Outcome.HUNG):
+        if before in _FATAL or (known is not None and known.outcome in _FATAL):
             verdict = isolated.judge(self._name, case, mode, claim)
         else:
             with _quiet():
                 verdict = claim(self.subject, case, mode)
         seconds = time.perf_counter() - started
-        if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
-            known = None
-        record = case_record(case, claim.name, mode, verdict, known.id if known else None, seconds)
-        if known is None:
-            passes = verdict.outcome == Outcome.CONFORMS
-            return Judgement(record, passes, "" if passes else self._text(case, mode, verdict), None)
-        if known.says(verdict):
-            return Judgement(record, True, f"{known.id}: {known.reason}", known)
-        if verdict.outcome == Outcome.CONFORMS:
-            text = (
-                f"{case} [{mode}]: conforms, though deviation {known.id!r} says {known.outcome}\nfixed upstream: narrow or delete the entry"
-            )
-        else:
-            text = f"deviation {known.id!r} says {known.outcome} ({known.reason}), but:\n{self._text(case, mode, verdict)}"
-        return Judgement(record, False, text, known)
+        held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
+        record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
+        return Judgement(record, held.why if held.passes else self._text(case, mode, verdict, held.why))
 
-    def _text(self, case: Case, mode: str, verdict: Verdict) -> str:
-        text = f"{case} [{mode}]: {verdict.outcome}\n{verdict.message}"
-        if self.environment.get("keras") is None:
+    def _text(self, case: Case, mode: str, verdict: Verdict, why: str) -> str:
+        text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
+        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
             return text
         return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
+
+
+_FATAL = (Outcome.CRASHED, Outcome.HUNG)
+"""What would take the run down with it."""
+
+
+def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:
+    """Strict both ways: what no entry covers must conform, and what one covers must deviate as it says."""
+    if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
+        known = None
+    if known is None:
+        return _Held(None, verdict.outcome == Outcome.CONFORMS, "")
+    if known.says(verdict):
+        return _Held(known.id, True, f"{known.id}: {known.reason}")
+    if verdict.outcome == Outcome.CONFORMS:
+        return _Held(known.id, False, f"though deviation {known.id!r} says {known.outcome}\nfixed upstream: narrow or delete the entry")
+    return _Held(known.id, False, f"but deviation {known.id!r} says {known.outcome} ({known.reason})")
+
+
+def _held_to_baseline(verdict: Verdict, known: Deviation | None, before: Outcome) -> _Held:
+    """What came to the same outcome before passes, and what conforms now."""
+    if verdict.outcome == Outcome.CONFORMS:
+        return _Held(None, True, "")
+    also = f"; deviation {known.id!r} knows of it: {known.reason}" if known is not None and known.says(verdict) else ""
+    if verdict.outcome == before:
+        return _Held(known.id if known else BASELINE, True, f"as in the baseline{also}")
+    return _Held(known.id if known else None, False, f"{before} in the baseline{also}")
 
 
 @contextmanager

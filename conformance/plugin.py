@@ -12,12 +12,14 @@ import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
 from conformance import completeness, deviations, grids, subjects
+from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
+from conformance.entry import PACKAGE, names_the_gate
 from conformance.gate import KERAS, Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
-from conformance.results import Record, Writer, case_record, installed
+from conformance.results import Record, ResultsError, Writer, case_record, installed
 from conformance.subjects import MODES, NotOfferedError
 from conformance.summary import Screen, Tally
 
@@ -39,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dtype", metavar="T,…", help=f"run the grid in these types: {', '.join(DTYPES)} (default: as the grid has it)")
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
+    group.addoption("--baseline", metavar="OLD.jsonl", help="fail only for what no longer comes out as in this earlier run, or conforms")
     group.addoption("--deviations", action="append", default=[], metavar="FILE.toml", help="known deviations beside the built-in ones")
 
 
@@ -58,6 +61,19 @@ class Plan:
         self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.grid: str = "cases" if self.chosen else config.getoption("--grid")
         self.subject: str = config.getoption("--subject")
+        old = config.getoption("--baseline")
+        self.baseline = Baseline(Path(old)) if old else None
+
+    def check_baseline(self, results: str | None) -> None:
+        """Say in one line that the baseline cannot be used, before thousands of cases do, and keep the run from writing over it."""
+        if self.baseline is None:
+            return
+        if results and Path(results).resolve() == self.baseline.path.resolve():
+            raise pytest.UsageError(f"--results would overwrite the baseline {results}: give it another name")
+        try:
+            self.baseline.run  # noqa: B018 - read now, so that every process after this one can
+        except ResultsError as error:
+            raise pytest.UsageError(f"--baseline: {error}") from None
 
     def check_subject(self) -> None:
         """Say in one line that the subject cannot be had, before thousands of cases do.
@@ -109,6 +125,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
     config.stash[COMPLAINTS] = []
     results = config.getoption("--results")
+    if not hasattr(config, "workerinput"):
+        plan.check_baseline(results)
     if results and not hasattr(config, "workerinput"):
         try:
             config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes)
@@ -116,6 +134,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
+        if plan.baseline is not None:
+            config.pluginmanager.register(Held(plan.baseline, config.stash[TALLY]), "convformance-baseline")
         config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
 
 
@@ -127,12 +147,8 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def _asks_for_the_gate(config: pytest.Config) -> bool:
     """Whether the arguments name this package, something in it, or a folder around it; the project's own tests need no subject."""
-    package = Path(__file__).parent
-    for argument in config.args:
-        path = Path(config.invocation_params.dir, argument.partition("::")[0]).resolve()
-        if argument == package.name or package == path or package in path.parents or path in package.parents:
-            return True
-    return False
+    directory = config.invocation_params.dir
+    return any(names_the_gate(argument, directory) or (directory / argument).resolve() in PACKAGE.parents for argument in config.args)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -221,7 +237,7 @@ class Check:
         request.node.user_properties.append((RECORD, judgement.record))
         if not judgement.passes:
             pytest.fail(judgement.text, pytrace=False)
-        if judgement.deviation is not None:
+        if judgement.known:
             raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
 
@@ -229,7 +245,7 @@ class Check:
 def gate(request: pytest.FixtureRequest) -> Gate:
     """The subject under test and its known deviations."""
     plan = request.config.stash[PLAN]
-    return Gate(plan.subject, plan.entries)
+    return Gate(plan.subject, plan.entries, plan.baseline)
 
 
 @pytest.fixture(scope="session")
@@ -282,7 +298,8 @@ class Collected:
             complaints = completeness.lost(self._planned, self._reported)
             wanted = sum(len(self._plan.checks(claim)) for claim in CLAIMS.values())
             whole = len(self._checked) + self._tally.not_offered.total() == wanted
-            if self._plan.grid in completeness.FULL_GRIDS and self._environment is not None and whole:
+            strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
+            if strict and self._environment is not None and whole:
                 checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
                 complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations)
             if self._tally.not_offered and not self._checked:

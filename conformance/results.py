@@ -30,8 +30,16 @@ SCHEMA = 1
 Record = dict[str, Any]
 
 
-def case_record(case: Case, claim: str, mode: str, verdict: Verdict, deviation: str | None, seconds: float) -> Record:
-    """The line of one check: which case and mode, what came out, how long the subject took; ``at`` if an element was found to differ."""
+def case_record(
+    case: Case, claim: str, mode: str, verdict: Verdict, deviation: str | None, seconds: float, passes: bool | None = None
+) -> Record:
+    """The line of one check: which case and mode, what came out, how long the subject took; ``at`` if an element was found to differ.
+
+    ``deviation`` is the known deviation that covers the case; whether it ``passes`` follows from that, unless it deviates in another way
+    than is known of it.
+    """
+    if passes is None:
+        passes = _passes(verdict.outcome, deviation)
     return {
         "kind": "case",
         "id": str(case),
@@ -40,12 +48,18 @@ def case_record(case: Case, claim: str, mode: str, verdict: Verdict, deviation: 
         "mode": mode,
         "outcome": str(verdict.outcome),
         "deviation": deviation,
+        "passes": passes,
         "error_in_bounds": verdict.error_in_bounds,
         "seconds": round(seconds, 6),
         "message": verdict.message,
         **({} if verdict.at is None else {"at": list(verdict.at)}),
         **({"characteristics": dict(verdict.characteristics)} if verdict.characteristics else {}),
     }
+
+
+def _passes(outcome: Outcome, deviation: str | None) -> bool:
+    """What conforms passes, and what is known to deviate; but not what conforms though it is known to deviate."""
+    return (outcome == Outcome.CONFORMS) == (deviation is None)
 
 
 def environment_record(subject: Record, grid: str, modes: tuple[str, ...]) -> Record:
@@ -127,6 +141,7 @@ class Entry:
     message: str
     at: tuple[int, ...] | None
     characteristics: Mapping[str, str | int | float | bool | None]
+    passes: bool
 
     @property
     def key(self) -> Key:
@@ -299,7 +314,7 @@ def _entry(record: Record) -> Entry:
     except ValueError:
         raise ValueError(f"unknown outcome {plain(record['outcome'])[:40]!r}") from None
     message, claim, deviation = record.get("message"), record.get("claim"), record.get("deviation")
-    at, characteristics = record.get("at"), record.get("characteristics")
+    at, characteristics, passes = record.get("at"), record.get("characteristics"), record.get("passes")
     return Entry(
         case=case,
         mode=_line(record["mode"], 40),
@@ -313,6 +328,7 @@ def _entry(record: Record) -> Entry:
         characteristics=(
             {_line(name, 100): _scalar(value) for name, value in characteristics.items()} if isinstance(characteristics, dict) else {}
         ),
+        passes=passes if isinstance(passes, bool) else _passes(outcome, deviation),
     )
 
 

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference.arguments import Arguments, Array, DepthwiseOptions, check_depthwise, check_pointwise
-from reference.geometry import Axis, convolution_axis, taps
+from reference.geometry import Axis, convolution_axis, stretches, taps
 from reference.gradients import Gradients, in_format, upstream_gradient
+from reference.taps import STRETCH
 
 
 def depthwise_conv(
@@ -119,8 +120,10 @@ def _depthwise(a: Arguments) -> Array:
     """The depthwise result without bias, channels last."""
     axes = _axes(a)
     y = np.zeros((a.batch, *(axis.small for axis in axes), *a.kernel.shape[-2:]), np.result_type(a.x, a.kernel))
-    for tap, small, big in taps(axes):
-        y[:, *small] += a.x[:, *big][..., None] * a.kernel[tap]
+    for rows, part in stretches(axes, STRETCH // (a.batch * a.filters)):
+        block = y[:, rows]
+        for tap, small, big in taps(part):
+            block[:, *small] += a.x[:, *big][..., None] * a.kernel[tap]
     return y.reshape(*y.shape[:-2], a.filters)
 
 

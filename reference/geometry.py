@@ -11,9 +11,11 @@ they differ only in which of the two sizes is given.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 PADDINGS = ("valid", "same")
@@ -112,7 +114,20 @@ class Axis:
     dilation: int
     before: int
 
-    def taps(self) -> list[Tap]:
+    @property
+    def span(self) -> int:
+        """How many big elements one window covers, see `effective_kernel`."""
+        return effective_kernel(self.kernel, self.dilation)
+
+    def stretch(self, first: int, stop: int) -> Axis:
+        """Small indices ``first <= i < stop`` alone, counted from ``first``, and the same big side.
+
+        ``(i + first) s + t d - before = i s + t d - (before - first s)``: a stretch of an axis is an axis.
+        """
+        return Axis(self.big, stop - first, self.kernel, self.stride, self.dilation, self.before - first * self.stride)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - an axis is six integers, and few of them are used again and again
+    def taps(self) -> tuple[Tap, ...]:
         """Every kernel tap with the indices it joins, both sides in range; taps that reach nothing are left out.
 
         From ``0 <= i s + t d - before < big`` and ``0 <= i < small``: ``i`` runs from
@@ -127,7 +142,7 @@ class Axis:
                 start = first * self.stride + shift
                 stop = last * self.stride + shift + 1
                 found.append(Tap(tap, slice(first, last + 1), slice(start, stop, self.stride)))
-        return found
+        return tuple(found)
 
 
 @lru_cache(maxsize=4096)
@@ -154,9 +169,19 @@ class Taps(NamedTuple):
     big: tuple[slice, ...]
 
 
-def taps(axes: tuple[Axis, ...]) -> list[Taps]:
+@lru_cache(maxsize=64)
+def taps(axes: tuple[Axis, ...]) -> tuple[Taps, ...]:
     """The taps of a kernel over several axes: the product of the taps of each (axes are independent)."""
-    return [
-        Taps(tuple(t.tap for t in each), tuple(t.small for t in each), tuple(t.big for t in each))
-        for each in product(*(axis.taps() for axis in axes))
-    ]
+    return tuple(Taps._make(zip(*each, strict=True)) for each in product(*(axis.taps() for axis in axes)))
+
+
+def stretches(axes: tuple[Axis, ...], most: int) -> Iterator[tuple[slice, tuple[Axis, ...]]]:
+    """The first axis in stretches of small indices, so long that at most ``most`` small elements (but one index at least) are in each."""
+    first, *rest = axes
+    rows = max(most // prod(axis.small for axis in rest), 1)
+    if rows >= first.small:
+        yield slice(0, first.small), axes
+        return
+    for start in range(0, first.small, rows):
+        stop = min(start + rows, first.small)
+        yield slice(start, stop), (first.stretch(start, stop), *rest)

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference.arguments import Arguments, Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
-from reference.geometry import convolution_axis, taps, transposed_axis
-from reference.taps import grouped_product
+from reference.geometry import convolution_axis, transposed_axis
+from reference.taps import correlate, gather, scatter
 
 
 class Gradients(NamedTuple):
@@ -62,11 +62,8 @@ def conv_gradients(
         convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
     g = upstream_gradient(a, upstream, tuple(axis.small for axis in axes))
-    kind = np.result_type(a.dtype, g)
-    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
-    for tap, small, big in taps(axes):
-        dx[:, *big] += grouped_product(g[:, *small], _swapped(a.kernel[tap], a.groups), a.groups)
-        dw[tap] = _correlation(a.x[:, *big], g[:, *small], a.groups)
+    dx = scatter(g, _swapped(a.kernel, a.groups), axes, a.groups)
+    dw = correlate(a.x, g, axes, a.groups)
     return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
@@ -88,11 +85,8 @@ def conv_transpose_gradients(
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
     g = upstream_gradient(a, upstream, tuple(axis.big for axis in axes))
-    kind = np.result_type(a.dtype, g)
-    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
-    for tap, small, big in taps(axes):
-        dx[:, *small] += g[:, *big] @ a.kernel[tap]
-        dw[tap] = _correlation(g[:, *big], a.x[:, *small], 1)
+    dx = gather(g, a.kernel, axes)
+    dw = correlate(g, a.x, axes)
     return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))
 
 
@@ -115,16 +109,11 @@ def in_format(dx: Array, a: Arguments) -> Array:
     return dx if a.data_format == "channels_last" else np.moveaxis(dx, -1, 1)
 
 
-def _swapped(w: Array, groups: int) -> Array:
-    """``w[c, f]`` of every group as ``w[f, c]``: (channels / groups, filters) becomes (filters / groups, channels)."""
-    channels, filters = w.shape
-    return w.reshape(channels, groups, filters // groups).transpose(2, 1, 0).reshape(filters // groups, groups * channels)
+def _swapped(kernel: Array, groups: int) -> Array:
+    """``w[t, c, f]`` of every group as ``w[t, f, c]``.
 
-
-def _correlation(a: Array, b: Array, groups: int) -> Array:
-    """``sum over batch and space of a[..., c].T @ b[..., f]``, ``c`` and ``f`` of the same group: (channels / groups, filters)."""
-    a = a.reshape(-1, groups, a.shape[-1] // groups)
-    b = b.reshape(-1, groups, b.shape[-1] // groups)
-    if groups == 1:
-        return np.asarray(a[:, 0].T @ b[:, 0])
-    return np.asarray(np.einsum("ngc,ngf->cgf", a, b).reshape(a.shape[-1], -1))
+    Shapes: (*kernel_size, channels / groups, filters) becomes (*kernel_size, filters / groups, channels).
+    """
+    *kernel_size, channels, filters = kernel.shape
+    each = kernel.reshape(*kernel_size, channels, groups, filters // groups)
+    return np.moveaxis(each, -1, -3).swapaxes(-1, -2).reshape(*kernel_size, filters // groups, groups * channels)

@@ -1,8 +1,12 @@
-"""The fast form, which the gate uses: one slice and one matrix product for each tap of the kernel.
+"""The fast form, which the gate uses: slices and matrix products, one of each for every tap of the kernel.
 
 `reference.geometry.taps` lists, for every tap, the block of small indices and the block of big indices it joins. A
-convolution adds ``big @ w`` to the small block; a transposed convolution adds ``small @ w.T`` to the big one. There is
-no padded copy: what lies outside is not in the blocks.
+convolution (`gather`) adds ``big @ w`` to the small block; a transposed convolution (`scatter`) adds ``small @ w.T`` to the big
+one. There is no padded copy: what lies outside is not in the blocks. Both work on a stretch of rows at a time, so that what they add
+up stays in the processor's cache.
+
+Where channels are few, the product of a single tap is a sliver, and one product for all taps is faster: a convolution multiplies its
+`windows`, a transposed one first makes all its stamps and then adds them up.
 """
 
 from __future__ import annotations
@@ -10,10 +14,17 @@ from __future__ import annotations
 from typing import Unpack
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike
 
 from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
-from reference.geometry import convolution_axis, taps, transposed_axis
+from reference.geometry import Axis, convolution_axis, stretches, taps, transposed_axis
+
+STRETCH = 1 << 16
+"""Elements that are worked on at a time: half a megabyte of float64, half of what a processor core's own cache holds today."""
+
+FEW = 12
+"""Fewer channels than this make the product of a single tap a sliver; and so do rows that are shorter, unless they are joined."""
 
 
 def conv(
@@ -33,10 +44,7 @@ def conv(
     axes = tuple(
         convolution_axis(n, k, s, d, a.padding) for n, k, s, d in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, strict=True)
     )
-    y = np.zeros((a.batch, *(axis.small for axis in axes), a.filters), a.dtype)
-    for tap, small, big in taps(axes):
-        y[:, *small] += grouped_product(a.x[:, *big], a.kernel[tap], a.groups)
-    return a.finish(y)
+    return a.finish(gather(a.x, a.kernel, axes, a.groups))
 
 
 def conv_transpose(
@@ -56,10 +64,7 @@ def conv_transpose(
         transposed_axis(n, k, s, d, a.padding, p)
         for n, k, s, d, p in zip(a.size, a.kernel_size, a.strides, a.dilation_rate, a.output_padding, strict=True)
     )
-    y = np.zeros((a.batch, *(axis.big for axis in axes), a.filters), a.dtype)
-    for tap, small, big in taps(axes):
-        y[:, *big] += a.x[:, *small] @ a.kernel[tap].T
-    return a.finish(y)
+    return a.finish(scatter(a.x, a.kernel.swapaxes(-2, -1), axes))
 
 
 def conv2d(
@@ -88,15 +93,112 @@ def conv2d_transpose(
     return conv_transpose(x, kernel, bias, rank=2, **options)
 
 
+def gather(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) -> Array:
+    """``y[i] = sum over t of x[i s + t d - before] @ kernel[t]``, terms outside x absent.
+
+    Shapes: ``x`` (batch, *big, channels), ``kernel`` (*kernel_size, channels / groups, filters), result (batch, *small, filters).
+    """
+    batch, channels, filters = len(x), x.shape[-1], kernel.shape[-1]
+    y = np.zeros((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
+    if groups == 1 and channels < FEW and _is_finite(kernel):
+        seen, w = windows(x, axes), kernel.reshape(-1, filters)
+        for rows, _ in stretches(axes, STRETCH // (batch * len(w))):
+            block = y[:, rows]
+            block[...] = (seen[:, rows].reshape(-1, len(w)) @ w).reshape(block.shape)
+        return y
+    for rows, part in stretches(axes, STRETCH // (batch * filters)):
+        block = y[:, rows]
+        for tap, small, big in taps(part):
+            block[:, *small] += grouped_product(x[:, *big], kernel[tap], groups)
+    return y
+
+
+def scatter(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) -> Array:
+    """``y[i s + t d - before] += x[i] @ kernel[t]`` for every ``i`` and ``t``, what falls outside y absent.
+
+    Shapes: ``x`` (batch, *small, channels), ``kernel`` (*kernel_size, channels / groups, filters), result (batch, *big, filters).
+    """
+    *kernel_size, channels, filters = kernel.shape
+    batch, size = len(x), tuple(axis.big for axis in axes)
+    if groups == 1 and min(channels, filters) < FEW:
+        # filters first: rows of the image are then the longest stretches of memory to be added up
+        y = np.zeros((filters, batch, *size), np.result_type(x, kernel))
+        w = kernel.swapaxes(-2, -1).reshape(-1, channels)
+        for rows, part in stretches(axes, STRETCH // (batch * len(w))):
+            block = x[:, rows]
+            stamps = (w @ block.reshape(-1, channels).T).reshape(*kernel_size, filters, *block.shape[:-1])
+            for tap, small, big in taps(part):
+                y[:, :, *big] += stamps[tap][:, :, *small]
+        return y.transpose(*range(1, y.ndim), 0)
+    y = np.zeros((batch, *size, filters), np.result_type(x, kernel))
+    kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
+    for rows, part in stretches(axes, STRETCH // (batch * filters)):
+        block = x[:, rows]
+        for tap, small, big in taps(part):
+            y[:, *big] += grouped_product(block[:, *small], kernel[tap], groups)
+    return y
+
+
+def correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...], groups: int = 1) -> Array:
+    """``w[t] = sum over batch and i of big[i s + t d - before].T @ small[i]``, terms outside absent: a gradient of the kernel.
+
+    Shapes: ``big_side`` (batch, *big, channels), ``small_side`` (batch, *small, filters), result
+    (*kernel_size, channels / groups, filters).
+    """
+    channels, filters = big_side.shape[-1] // groups, small_side.shape[-1]
+    w = np.zeros((*(axis.kernel for axis in axes), channels, filters), np.result_type(big_side, small_side))
+    for rows, part in stretches(axes, STRETCH // (len(big_side) * max(channels * groups, filters))):
+        block = small_side[:, rows]
+        for tap, small, big in taps(part):
+            one = big_side[:, *big].reshape(-1, groups, channels).transpose(1, 2, 0)
+            other = block[:, *small].reshape(-1, groups, filters // groups).swapaxes(0, 1)
+            w[tap] += (one @ other).swapaxes(0, 1).reshape(channels, filters)
+    return w
+
+
+def windows(x: Array, axes: tuple[Axis, ...]) -> Array:
+    """``z[i, t] = x[i s + t d - before]``, zero where that is outside: (batch, *small, *kernel_size, channels).
+
+    A view, of x with zeros around it: nothing is copied for the windows to overlap.
+    """
+    longest = [max(axis.before + axis.big, (axis.small - 1) * axis.stride + axis.span) for axis in axes]
+    if tuple(longest) != x.shape[1:-1]:
+        inside = x
+        x = np.zeros((len(x), *longest, x.shape[-1]), x.dtype)
+        x[:, *(slice(axis.before, axis.before + axis.big) for axis in axes)] = inside
+    batch, *each, channel = x.strides
+    return as_strided(
+        x,
+        (len(x), *(axis.small for axis in axes), *(axis.kernel for axis in axes), x.shape[-1]),
+        (
+            batch,
+            *(axis.stride * step for axis, step in zip(axes, each, strict=True)),
+            *(axis.dilation * step for axis, step in zip(axes, each, strict=True)),
+            channel,
+        ),
+        writeable=False,
+    )
+
+
+def _is_finite(kernel: Array) -> bool:
+    """Whether zeros may stand for what is absent: times an infinite weight they are NaN."""
+    return kernel.dtype.kind not in "fc" or bool(np.isfinite(kernel).all())
+
+
 def grouped_product(x: Array, w: Array, groups: int) -> Array:
     """``y[..., f] = sum over c of x[..., c] w[c, f]``, ``c`` running over the channels of the group of filter ``f``.
 
     Shapes: ``x`` (..., channels), ``w`` (channels / groups, filters), result (..., filters). The filters of one group stand
     side by side, as do its channels.
     """
-    if groups == 1:
-        return np.asarray(x @ w)
     channels, filters = w.shape
-    x = x.reshape(*x.shape[:-1], groups, channels)
+    if groups == 1:
+        if x.shape[-2] < FEW:  # NumPy multiplies row after row: join them
+            return np.asarray((x.reshape(-1, channels) @ w).reshape(*x.shape[:-1], filters))
+        return np.asarray(x @ w)
+    each = x.reshape(*x.shape[:-1], groups, channels)
     w = w.reshape(channels, groups, filters // groups)
-    return np.asarray(np.einsum("...gc,cgf->...gf", x, w).reshape(*x.shape[:-2], filters))
+    if channels == 1:
+        return np.asarray((each * w[0]).reshape(*x.shape[:-1], filters))
+    products = np.moveaxis(each, -2, 0).reshape(groups, -1, channels) @ w.swapaxes(0, 1)  # (groups, ..., filters / groups)
+    return products.swapaxes(0, 1).reshape(*x.shape[:-1], filters)

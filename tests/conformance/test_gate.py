@@ -14,8 +14,9 @@ CHECKOUT = Path(__file__).parents[2]
 SUBJECTS = "tests.conformance.subjects"
 
 
-def gate(*arguments: str, subject: str = "Right") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "conformance", "-p", "no:cacheprovider", "--subject", f"{SUBJECTS}:{subject}", *arguments]
+def gate(*arguments: str, subject: str = "Right", claim: str = "forward") -> subprocess.CompletedProcess[str]:
+    said = ["-p", "no:cacheprovider", "--subject", f"{SUBJECTS}:{subject}", "--claim", claim]
+    command = [sys.executable, "-m", "pytest", "conformance", *said, *arguments]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -41,6 +42,26 @@ def test_a_right_subject_passes_at_any_number_of_workers_with_the_same_results(t
     assert kinds[0] == "environment"
     assert kinds[-1] == "summary"
     assert kinds.count("case") == len(kinds) - 2 > 600
+
+
+def test_what_a_subject_does_not_offer_is_said_with_its_count_and_never_passed(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    done = gate("--grid", "smoke", "--results", str(path), "-n", "2", claim="forward,gradients")
+    assert done.returncode == 0, done.stdout
+    found = records(path)
+    (left_out,) = (line for line in found if line["kind"] == "not_offered")
+    assert (left_out["claim"], left_out["mode"], left_out["reason"]) == ("gradients", "eager", "no method 'gradients'")
+    assert left_out["cases"] > 600
+    assert {line["claim"] for line in found if line["kind"] == "case"} == {"forward"}
+    assert f"{left_out['cases']:,} not offered gradients in mode eager: no method 'gradients'" in done.stdout
+    assert f"{left_out['cases']} skipped" in done.stdout
+
+
+def test_a_run_that_checked_nothing_does_not_pass() -> None:
+    for asked in (("--mode", "graph"), ("--claim", "gradients")):
+        done = gate("--case", "conv2d-valid-in1x3x4x1-k1x2-f1-s1x1", *asked)
+        assert done.returncode == 1, done.stdout
+        assert "nothing was checked: the subject offers nothing of what was asked for" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def test_a_run_leaves_environment_cases_and_summary(tmp_path: Path) -> None:
         "mode": "eager",
         "outcome": "conforms",
         "deviation": None,
+        "passes": True,
         "error_in_bounds": None,
         "seconds": 0.25,
         "message": "",

@@ -43,7 +43,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert run.counts == {Outcome.CONFORMS: 4, Outcome.WRONG_VALUE: 1}
     assert [str(key[0]) for key in run.entries] == IDS
     last = run.entries[parse(IDS[-1]), "eager", "forward"]
-    assert last == Entry(parse(IDS[-1]), "eager", "forward", Outcome.WRONG_VALUE, None, 2.5, 0.25, "no", (0, 1, 0, 0), {})
+    assert last == Entry(parse(IDS[-1]), "eager", "forward", Outcome.WRONG_VALUE, None, 2.5, 0.25, "no", (0, 1, 0, 0), {}, passes=False)
 
 
 def test_an_interrupted_run_is_used_and_it_is_said(tmp_path: Path) -> None:
