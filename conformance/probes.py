@@ -146,7 +146,8 @@ def exact_gradients(case: Case) -> Probe:
     for attempt in range(ATTEMPTS):
         draws = {
             "x": Draw(seed + 2 * attempt, (x_most + 1) // 2, case.in_layout(case.input_shape), kind),
-            "upstream": Draw(seed + 2 * attempt + 1, (g_most + 1) // 2, output, kind, keep),
+            # where signs alone cancel, whatever they are, 3 is let in
+            "upstream": Draw(seed + 2 * attempt + 1, max((g_most + 1) // 2, 1 + (attempt > ATTEMPTS // 2)), output, kind, keep),
         }
         made = {name: draw.array() for name, draw in draws.items()}
         probe = Probe(made["x"], weights.kernel, weights.bias, {**draws, **weights.draws}, "gradients", made["upstream"], weights.pointwise)
@@ -229,6 +230,10 @@ def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None, pointw
     return compute(case, x.astype(kind), kernel.astype(kind), *optional)
 
 
+_LEAST_POINTWISE = {False: 1, True: 3}
+"""The least amplitude of a pointwise kernel, by whether there is a depth multiplier, over which products of 1 and -1 cancel too often."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weights:
     """What belongs to a layer and not to one input: kernel, bias, and the amplitude that is left for the input."""
@@ -276,6 +281,7 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
             "wide_kernel": (max(min(share, budget // (256 * taps)), 1), 1),
             "wide_pointwise": (1, max(min(share, budget // (256 * filters)), 1)),
         }[configuration.data]
+        pointwise_most = max(pointwise_most, _LEAST_POINTWISE[configuration.depth_multiplier > 1])
         most = {"kernel": depthwise_most, "pointwise": pointwise_most}
         other_kernel = max(taps * _odd(depthwise_most), filters * _odd(pointwise_most))
     else:
@@ -299,7 +305,7 @@ def _weights(configuration: Case) -> _Weights:
     n = terms(configuration)
     share = budget // min(n, budget)
     least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
-    small = 3 if configuration.separable and share >= 81 else 1  # products of 1 and -1 alone cancel too often over the depth multiplier
+    small = 3 if configuration.separable and share >= 81 else 1
     root = _root(share, 3 if configuration.separable else 2)
     x_most, kernel_most, pointwise_most = {
         "symmetric": (root, root, root if configuration.separable else 1),
@@ -309,7 +315,8 @@ def _weights(configuration: Case) -> _Weights:
     }[configuration.data]
     most = {"kernel": kernel_most}
     if configuration.separable:
-        most["pointwise"] = pointwise_most
+        most["pointwise"] = pointwise_most = max(pointwise_most, _LEAST_POINTWISE[configuration.depth_multiplier > 1])
+        x_most = min(x_most, max(share // (kernel_most * pointwise_most), 1))
     if configuration.use_bias:
         most["bias"] = x_most * kernel_most * pointwise_most
     draws, arrays = _drawn(configuration, most)
