@@ -15,7 +15,7 @@ from typing import Any
 from conformance import rules
 from conformance.commands import CommandError
 from conformance.outcomes import Outcome
-from conformance.results import Entry, ResultsError, Run, read
+from conformance.results import Entry, ResultsError, Run, flat, read
 from conformance.summary import smallness
 
 SUMMARY = "what changed between two runs; exit code 1 if something that conformed no longer does"
@@ -126,23 +126,11 @@ def _moved(old: Entry, new: Entry) -> tuple[str, str]:
 
 def _environment(old: Run, new: Run) -> Iterator[tuple[str, str, str]]:
     """What is not the same about the two environments: name, old, new. A package's version is said once."""
-    one, other = _flat(old.environment), _flat(new.environment)
+    one, other = flat(old.environment), flat(new.environment)
     for name in dict.fromkeys((*one, *other)):
         was, now = one.get(name, "-"), other.get(name, "-")
         if was != now:
             yield name, was, now
-
-
-def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in environment.items():
-        if name == "kind":
-            continue
-        if isinstance(value, Mapping):
-            flat.update({(inner if name == "versions" else f"{name}.{inner}"): str(each) for inner, each in value.items()})
-        else:
-            flat.setdefault(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-    return flat
 
 
 # In words

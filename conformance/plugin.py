@@ -118,6 +118,7 @@ PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
 TALLY = pytest.StashKey[Tally]()
 COMPLAINTS = pytest.StashKey[list[str]]()
+CHECKS = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -218,6 +219,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """How many checks there are before any is deselected: who puts the results of shards together can tell whether one is missing."""
+    config.stash[CHECKS] = sum("check" in getattr(item, "fixturenames", ()) for item in items)
+
+
 class Check:
     """What a test of the gate asks: does this case conform to this claim? Fails, passes, or is a known deviation (xfailed)."""
 
@@ -232,7 +239,8 @@ class Check:
             request.node.user_properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
             raise pytest.skip.Exception(f"not offered: {error}", _use_item_location=True) from None
         if not self._said:
-            request.node.user_properties.append((ENVIRONMENT, self._gate.environment))
+            environment = {**self._gate.environment, "checks": request.config.stash[CHECKS]}
+            request.node.user_properties.append((ENVIRONMENT, environment))
             self._said = True
         request.node.user_properties.append((RECORD, judgement.record))
         if not judgement.passes:

@@ -2,7 +2,8 @@
 
 First an ``environment``, then a ``case`` for every check of a case, a ``not_offered`` for every mode or claim that the subject has not,
 with the number of cases, last a ``summary`` (absent from a run that was interrupted).
-`Writer` writes it, `read` reads it back, as much of it as can be read.
+`Writer` writes it, `read` reads it back, as much of it as can be read. Files of parts of one run, from as many machines, can be put one
+behind the other, in any order: `read` takes them together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import platform
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -150,7 +151,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Run:
-    """What could be read of one results file. ``notes`` are one line each, for the user: what could not be read, or is missing."""
+    """What could be read of one results file. ``notes`` are one line each, for the user: what could not be read, or is missing.
+
+    A run is ``complete`` if it ended, as did every part of it, and every check that was planned is there.
+    """
 
     path: Path
     environment: Record
@@ -177,17 +181,32 @@ LONGEST_LINE = 1 << 22
 """Bytes of a line that are read: no record comes near it, and a hostile file does not fill the memory."""
 
 
+@dataclass
+class _Part:
+    """One run in a file: the line it begins at, its environment (empty if it says nothing of it), and whether it ended."""
+
+    line: int
+    environment: Record
+    ended: bool = False
+
+
 def read(path: Path) -> Run:
     """The run that a results file holds: all lines that can be read, and notes about the others.
 
+    Several runs one behind the other (parts of a grid, from as many machines) are taken together if their environments are alike in all
+    but the name of the machine. Of a check that several runs hold, one that does not conform is kept.
+
     Raises:
-        ResultsError: the file cannot be opened, is not a results file, or is of a later version of the format; one line.
+        ResultsError: the file cannot be opened, is not a results file, is of a later version of the format, or holds runs of unlike
+            environments; one line.
     """
-    environment: Record = {}
+    parts: list[_Part] = []
     entries: dict[Key, Entry] = {}
+    origin: dict[Key, _Part] = {}
+    again: Counter[bool] = Counter()
+    not_offered: Counter[tuple[str, str, str]] = Counter()
     lost: list[str] = []
     notes: list[str] = []
-    summary: Record | None = None
     number = 0
     try:
         for number, line in enumerate(_lines(path), 1):
@@ -201,35 +220,109 @@ def read(path: Path) -> Run:
             kind = record.get("kind")
             if number == 1 and kind not in ("environment", "case"):
                 raise ResultsError(f"{path} is not a results file: its first line is no environment")
-            if kind == "environment" and number == 1:
-                environment = _environment(record, path)
-            elif kind == "environment":
-                notes.append(f"{path}: another run begins at line {number}; only the first is used")
-                break
-            elif kind == "case":
+            if kind == "environment":
+                parts.append(_Part(number, _environment(record, path)))
+            elif not parts or (parts[-1].ended and kind in ("case", "not_offered")):
+                parts.append(_Part(number, {}))
+            part = parts[-1]
+            if kind == "case":
                 try:
                     entry = _entry(record)
                 except ValueError as error:
                     lost.append(f"line {number}: {error}")
-                else:
-                    entries[entry.key] = entry
+                    continue
+                known = entries.get(entry.key)
+                if known is not None and origin[entry.key] is not part:
+                    again[known.outcome != entry.outcome] += 1
+                    if known.outcome != Outcome.CONFORMS:
+                        continue
+                entries[entry.key], origin[entry.key] = entry, part
             elif kind == "not_offered":
-                notes.append(f"{path}: {_not_offered(record)}")
+                not_offered[_not_offered(record)] += _count(record.get("cases"))
             elif kind == "summary":
-                summary = record
-            else:
+                part.ended = True
+            elif kind != "environment":
                 lost.append(f"line {number} is of an unknown kind")
     except OSError as error:
         raise ResultsError(f"cannot read results file {path}: {error.strerror or error}") from None
     if not number:
         raise ResultsError(f"{path} is empty: its run was interrupted before the first case")
-    if not environment:
-        notes.append(f"{path}: says nothing of its environment")
+    environment = _alike([part for part in parts if part.environment], path, notes)
+    for claim, mode, reason in not_offered:
+        cases = not_offered[claim, mode, reason]
+        notes.append(f"{path}: {claim} in mode {mode} not offered ({reason}): {cases:,} cases not checked")
+    if len(parts) > 1:
+        notes.append(f"{path}: {len(parts):,} runs of one environment, taken together")
+    if again:
+        differ = f"; {again[True]:,} came out otherwise, and what does not conform is kept" if again[True] else ""
+        notes.append(f"{path}: {again.total():,} checks are in more than one run{differ}")
+    silent = sum(not part.environment for part in parts)
+    if silent:
+        notes.append(f"{path}: {f'{silent} runs say' if silent > 1 else 'says'} nothing of {'their' if silent > 1 else 'its'} environment")
     if lost:
         notes.append(f"{path}: {len(lost):,} of {number:,} lines cannot be read and are left out; {lost[0]}")
-    if summary is None:
+    interrupted = [part for part in parts if not part.ended]
+    if interrupted and len(parts) == 1:
         notes.append(f"{path}: the run was interrupted (no summary); the {len(entries):,} cases it had are used")
-    return Run(path, environment, entries, summary is not None, tuple(notes))
+    elif interrupted:
+        first = f"the first begins at line {interrupted[0].line}"
+        notes.append(f"{path}: {len(interrupted)} of {len(parts)} runs were interrupted (no summary), {first}; the cases they had are used")
+    planned, there = _planned(parts), len(entries) + not_offered.total()
+    if there < planned:
+        notes.append(f"{path}: {there:,} of {planned:,} planned checks are here; the others were deselected, or their files are missing")
+    return Run(path, environment, entries, not interrupted and there >= planned, tuple(notes))
+
+
+MACHINE = ("platform", "processor")
+"""What may differ between the parts of one run: names of the machines. What matters of a processor is among the flags."""
+
+
+def _alike(parts: Sequence[_Part], path: Path, notes: list[str]) -> Record:
+    """The environment of runs that are alike: the first one's, with all modes, and all machines if they differ.
+
+    Raises:
+        ResultsError: two of them are not alike; one line that says what differs.
+    """
+    if not parts:
+        return {}
+    first, *others = parts
+    environment = {**first.environment, "modes": list(first.environment["modes"])}
+    mine = flat(first.environment)
+    for part in others:
+        theirs = flat(part.environment)
+        for name in dict.fromkeys((*mine, *theirs)):
+            one, other = mine.get(name, "-"), theirs.get(name, "-")
+            if one != other and name not in (*MACHINE, "modes", "checks"):
+                raise ResultsError(
+                    f"{path} holds runs of unlike environments, from line {first.line} and from line {part.line}"
+                    f" ({name}: {one} and {other}): give them as files of their own"
+                )
+        environment["modes"] += [mode for mode in part.environment["modes"] if mode not in environment["modes"]]
+    for name in MACHINE:
+        each = dict.fromkeys(str(part.environment.get(name, "-")) for part in parts)
+        if len(each) > 1:
+            environment[name] = " | ".join(each)
+            notes.append(f"{path}: the parts were run on unlike machines ({name}: {environment[name]})")
+    return environment
+
+
+def flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    """An environment as one text for each name. A package's version is said once."""
+    flat: dict[str, str] = {}
+    for name, value in environment.items():
+        if name == "kind":
+            continue
+        if isinstance(value, Mapping):
+            flat.update({(inner if name == "versions" else f"{name}.{inner}"): str(each) for inner, each in value.items()})
+        else:
+            flat.setdefault(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    return flat
+
+
+def _planned(parts: Sequence[_Part]) -> int:
+    """How many checks the runs had before any was deselected; parts of one plan have that number, and the modes, in common."""
+    plans = {(tuple(part.environment.get("modes", ())), _count(part.environment.get("checks"))) for part in parts}
+    return sum(checks for _, checks in plans)
 
 
 def plain(text: str) -> str:
@@ -332,11 +425,15 @@ def _entry(record: Record) -> Entry:
     )
 
 
-def _not_offered(record: Record) -> str:
-    """What the subject has not, in words; a field that is no text or number is left open."""
+def _not_offered(record: Record) -> tuple[str, str, str]:
+    """Claim, mode and reason of what the subject has not; a field that is no text is left open."""
     claim, mode, reason = (_line(value, 200) if isinstance(value := record.get(key), str) else "?" for key in ("claim", "mode", "reason"))
-    cases = _number(record.get("cases"))
-    return f"{claim} in mode {mode} not offered ({reason}): {'?' if cases is None else f'{cases:,.0f}'} cases not checked"
+    return claim, mode, reason
+
+
+def _count(value: Any) -> int:
+    """A number of things; 0 for what is none."""
+    return value if type(value) is int and 0 <= value < 1 << 63 else 0
 
 
 def _number(value: Any) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -16,6 +15,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.probes import Probe
 from conformance.subjects import Observed
+from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
 """Built layers kept for other input sizes. The cases of a grid that share a layer stand side by side, so few are enough."""
@@ -31,7 +31,7 @@ class KerasLayers:
 
     def environment(self) -> dict[str, Any]:
         backend = keras.backend.backend()
-        framework = _BACKENDS[backend]()
+        framework = FRAMEWORKS[backend]()
         return {
             "keras": keras.__version__,
             "backend": backend,
@@ -40,7 +40,7 @@ class KerasLayers:
             "flags": {
                 "floatx": keras.config.floatx(),
                 "image_data_format": keras.config.image_data_format(),
-                "avx512": _avx512(),
+                "avx512": avx512(),
                 **framework["flags"],
             },
         }
@@ -118,54 +118,3 @@ def _differentiate_torch(layer: Any, x: Any, variables: list[Any], upstream: Any
 
 _DIFFERENTIATE = {"tensorflow": _differentiate_tensorflow, "jax": _differentiate_jax, "torch": _differentiate_torch}
 """Gradients with respect to the input and the variables, by each framework's own differentiation."""
-
-
-def _avx512() -> bool:
-    """Whether oneDNN uses AVX-512 here: the processor has it, and oneDNN's own variable does not forbid it."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return " avx512f " in flags and (allowed in ("", "DEFAULT", "ALL") or allowed.startswith(("AVX512", "AVX10")))
-
-
-def _tensorflow() -> dict[str, Any]:
-    import tensorflow as tf
-    from tensorflow.python.util import _pywrap_util_port  # the only place that says whether oneDNN is in use
-
-    return {
-        "device": "gpu" if tf.config.list_physical_devices("GPU") else "cpu",
-        "versions": {"tensorflow": tf.__version__},
-        "flags": {
-            "onednn": bool(_pywrap_util_port.IsMklEnabled()),
-            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        },
-    }
-
-
-def _jax() -> dict[str, Any]:
-    import jax
-    import jaxlib
-
-    return {
-        "device": str(jax.default_backend()),
-        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__},
-        "flags": {
-            "default_matmul_precision": jax.config.jax_default_matmul_precision,
-            "enable_x64": bool(jax.config.jax_enable_x64),
-        },
-    }
-
-
-def _torch() -> dict[str, Any]:
-    import torch
-
-    return {
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-        "versions": {"torch": str(torch.__version__)},
-        "flags": {"onednn": bool(torch.backends.mkldnn.enabled), "threads": torch.get_num_threads()},
-    }
-
-
-_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -113,11 +113,89 @@ def test_a_file_that_cannot_be_opened_is_refused_in_one_line(tmp_path: Path) -> 
         read(tmp_path / "binary")
 
 
-def test_a_second_run_in_the_file_is_not_mixed_in(tmp_path: Path) -> None:
-    lines = written(tmp_path / "run.jsonl")
-    run = rewritten(tmp_path / "run.jsonl", lines[:3] + lines)
-    assert len(run.entries) == 2
-    assert "another run begins at line 4" in run.notes[0]
+def shards(path: Path, complete: tuple[bool, ...] = (True, True), **second: Any) -> list[list[str]]:
+    """The lines of two halves of one run of five cases; ``second`` changes the environment of the other half."""
+    halves = []
+    for number, texts in enumerate((IDS[:2], IDS[2:])):
+        writer = Writer(path, "smoke", ("eager",))
+        writer.environment({**SUBJECT, "checks": 5, **(second if number else {})})
+        for text in texts:
+            verdict = Verdict(Outcome.WRONG_VALUE, "no") if text == IDS[-1] else Verdict(Outcome.CONFORMS)
+            writer.case(case_record(parse(text), "forward", "eager", verdict, None, 0.25))
+        writer.close(complete=complete[number])
+        halves.append(path.read_text(encoding="utf-8").splitlines(keepends=True))
+    return halves
+
+
+def test_parts_of_a_run_put_one_behind_the_other_are_that_run(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl")
+    for lines in (one + other, other + one):
+        run = rewritten(tmp_path / "run.jsonl", lines)
+        assert run.complete
+        assert [note.partition(": ")[2] for note in run.notes] == ["2 runs of one environment, taken together"]
+        assert run.counts == {Outcome.CONFORMS: 4, Outcome.WRONG_VALUE: 1}
+        assert {str(key[0]) for key in run.entries} == set(IDS)
+        assert run.environment["modes"] == ["eager"]
+
+
+def test_a_part_that_is_missing_is_missed(tmp_path: Path) -> None:
+    one, _ = shards(tmp_path / "run.jsonl")
+    run = rewritten(tmp_path / "run.jsonl", one)
+    assert not run.complete
+    assert [note.partition(": ")[2] for note in run.notes] == [
+        "2 of 5 planned checks are here; the others were deselected, or their files are missing"
+    ]
+
+
+def test_what_a_subject_does_not_offer_is_not_missed(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl")
+    said = '{"kind": "not_offered", "claim": "forward", "mode": "xla", "reason": "mode xla", "cases": %d}\n'
+    run = rewritten(
+        tmp_path / "run.jsonl", [*one[:-1], said % 2, one[-1], other[0].replace('"checks": 5', '"checks": 6'), said % 1, other[-1]]
+    )
+    assert "forward in mode xla not offered (mode xla): 3 cases not checked" in run.notes[0]
+
+
+def test_parts_of_unlike_environments_are_refused_in_one_line(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl", versions={"jax": "0.10.3"})
+    with pytest.raises(ResultsError) as error:
+        rewritten(tmp_path / "run.jsonl", one + other)
+    assert str(error.value) == (
+        f"{tmp_path / 'run.jsonl'} holds runs of unlike environments, from line 1 and from line 5 (jax: 0.10.2 and 0.10.3):"
+        " give them as files of their own"
+    )
+
+
+def test_parts_from_machines_of_other_names_are_taken_together_and_it_is_said(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl")
+    record = {**json.loads(other[0]), "processor": "another", "modes": ["eager", "graph"]}
+    run = rewritten(tmp_path / "run.jsonl", [*one, json.dumps(record) + "\n", *other[1:]])
+    assert "the parts were run on unlike machines (processor: " in run.notes[0]
+    assert run.environment["processor"].endswith(" | another")
+    assert run.environment["modes"] == ["eager", "graph"]
+
+
+def test_a_part_that_was_interrupted_is_named(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl", complete=(True, False))
+    run = rewritten(tmp_path / "run.jsonl", one + other)
+    assert (len(run.entries), run.complete) == (5, False)
+    assert "1 of 2 runs were interrupted (no summary), the first begins at line 5" in run.notes[1]
+
+
+def test_of_a_check_in_two_parts_the_worse_outcome_is_kept(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl")
+    better = [line.replace("wrong_value", "conforms") for line in other]
+    for lines in (one + other + better, one + better + other):
+        run = rewritten(tmp_path / "run.jsonl", lines)
+        assert run.counts == {Outcome.CONFORMS: 4, Outcome.WRONG_VALUE: 1}
+        assert "3 checks are in more than one run; 1 came out otherwise, and what does not conform is kept" in run.notes[1]
+
+
+def test_a_part_without_environment_is_used_and_it_is_said(tmp_path: Path) -> None:
+    one, other = shards(tmp_path / "run.jsonl")
+    run = rewritten(tmp_path / "run.jsonl", one + other[1:])
+    assert len(run.entries) == 5
+    assert "says nothing of its environment" in run.notes[1]
 
 
 def test_a_run_whose_first_worker_died_has_no_environment(tmp_path: Path) -> None:
@@ -171,7 +249,7 @@ def test_no_file_makes_the_reader_stumble(tmp_path_factory: pytest.TempPathFacto
         run = read(path)
     except ResultsError as error:
         assert "\n" not in str(error)
-        assert not ours
+        assert not ours or "unlike environments" in str(error) or "schema" in str(error)
         return
     assert all("\n" not in note for note in run.notes)
     assert run.label
