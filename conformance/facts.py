@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 from conformance.cases import LAYERS, Case
@@ -13,8 +14,8 @@ Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "empty", "refused", "refused_for",
-    "mode", "claim",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "positions", "window_channels",
+    "empty", "refused", "refused_for", "mode", "claim",
 )  # fmt: skip
 AXIS_FACTS = (
     "size",
@@ -39,7 +40,9 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
     ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
-    axes is the same. ``empty``: the defined result has no elements. ``refused``: an error is due; what speaks of a result is False then.
+    axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
+    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
+    what speaks of a result is False then.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
     """
     known = _geometry(case)
@@ -62,6 +65,8 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
         "paddings_alike": not refused and len(set(_paddings(case))) == 1,
+        "positions": prod(axis.small for axis in known if axis is not None),
+        "window_channels": case.filters if case.transposed else case.channels,
         "empty": 0 in spatial,
         "refused": refused,
         "refused_for": _refused_for(case) if refused else None,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from conformance import deviations, isolated, repro, subjects
+from conformance import deviations, repro
 from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
+from conformance.isolated import Host
 from conformance.outcomes import Outcome, Verdict
 from conformance.results import Record, case_record
+from conformance.subjects import SubjectError
 
 KERAS = "conformance.subjects.keras_layers:KerasLayers"
 """The subject when no other is asked for."""
@@ -48,22 +46,22 @@ class _Held(NamedTuple):
 
 
 class Gate:
-    """Judges cases by claims. The subject is loaded when the first case asks for it, so collecting and the controller stay light."""
+    """Judges cases by claims. ``host`` loads the subject when the first case asks for it, so collecting and the controller stay light."""
 
-    def __init__(self, subject: str, entries: tuple[Deviation, ...], baseline: Baseline | None = None) -> None:
+    def __init__(self, subject: str, entries: tuple[Deviation, ...], host: Host, baseline: Baseline | None = None) -> None:
         self._name = subject
         self._entries = entries
+        self._host = host
         self._baseline = baseline
 
     @cached_property
-    def subject(self) -> subjects.Subject:
-        with _quiet():
-            return subjects.load(self._name)
-
-    @cached_property
     def environment(self) -> dict[str, Any]:
-        with _quiet():
-            return {"subject": self._name, **self.subject.environment()}
+        """What the subject says that it is; of one that cannot be loaded, why not."""
+        try:
+            own = self._host.environment
+        except SubjectError as error:
+            own = {"keras": None, "backend": None, "device": None, "versions": {}, "flags": {}, "error": str(error)}
+        return {"subject": self._name, **own}
 
     @cached_property
     def _known(self) -> tuple[Deviation, ...]:
@@ -74,13 +72,11 @@ class Gate:
         """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
         known = deviations.covering(self._known, case, mode, claim.name)
         before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
-        started = time.perf_counter()
-        if before in _FATAL or (known is not None and known.outcome in _FATAL):
-            verdict = isolated.judge(self._name, case, mode, claim)
-        else:
-            with _quiet():
-                verdict = claim(self.subject, case, mode)
-        seconds = time.perf_counter() - started
+        fatal = before in _FATAL or (known is not None and known.outcome in _FATAL)
+        try:
+            verdict, seconds = (self._host.alone if fatal else self._host.judge)(case, mode, claim)
+        except SubjectError as error:
+            verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
         return Judgement(record, held.why if held.passes else self._text(case, mode, verdict, held.why))
@@ -117,11 +113,3 @@ def _held_to_baseline(verdict: Verdict, known: Deviation | None, before: Outcome
     if verdict.outcome == before:
         return _Held(known.id if known else BASELINE, True, f"as in the baseline{also}")
     return _Held(known.id if known else None, False, f"{before} in the baseline{also}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What a framework warns of is no verdict, even where this project's own warnings are errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

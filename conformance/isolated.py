@@ -1,69 +1,382 @@
-"""One case in a process of its own, for what would take the run down with it: ``python -m conformance.isolated SUBJECT CASE MODE CLAIM``.
+"""The subject in a process of its own, so that a run survives what it tests: crashes, hangs, exits, and memory without end.
 
-A new interpreter, not a fork: a framework that has run an operation does not survive forking.
+A run keeps one such process and asks it case by case, which costs a message and its answer. When the process dies, or is killed since
+it gave no answer in time or grew too large, that is the verdict on the case, and the next case starts another process. What is known
+to crash or hang gets a process for itself. A new interpreter, not a fork: a framework that has run an operation does not survive forking.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import os
 import signal
+import socket
 import subprocess
 import sys
-import warnings
-from dataclasses import asdict
+import tempfile
+import time
+from collections import deque
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
-from conformance import subjects
-from conformance.cases import Case, parse
-from conformance.claims import CLAIMS, Claim
+from conformance import served
+from conformance.cases import Case
+from conformance.claims import Claim
+from conformance.messages import Messages
 from conformance.outcomes import Outcome, Verdict
+from conformance.subjects import SubjectError
 
-SECONDS = 300.0
-"""Time allowed to one case, import of the framework included, before it counts as hung."""
+LOOK = 0.2
+"""Seconds between two looks at a process that has not answered yet: does it still live, and how large is it?"""
 
-MARK = "convformance-verdict "
-"""Starts the line with the verdict: a framework may print what it likes before it."""
+LOG_KEPT = 1 << 20
+"""Bytes of output after which the log of a process begins anew."""
+
+REMEMBERED = 3
+"""Cases named that a process judged before the one it died with."""
 
 
-def judge(subject: str, case: Case, mode: str, claim: Claim, seconds: float = SECONDS) -> Verdict:
-    """The verdict on a case from a process of its own; ``crashed`` or ``hung`` if that process brings none."""
-    command = [sys.executable, "-m", "conformance.isolated", subject, str(case), mode, claim.name]
+class Limits(NamedTuple):
+    """What a process of the subject is allowed: seconds for one case, seconds to start and import a framework, bytes of memory."""
+
+    seconds: float = 120.0
+    start: float = 600.0
+    memory: int | None = None
+
+
+def half_of_memory() -> int | None:
+    """Half the bytes that this machine, or the container around us, has; None where that cannot be told."""
+    found = []
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            found.append(int(Path(name).read_text(encoding="ascii")))
+    return min(found) // 2 if found else None
+
+
+class EndedError(Exception):
+    """The process died or was killed instead of answering: the outcome, and how it ended."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class Host(Protocol):
+    """Where a subject lives and its cases are judged."""
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """What the subject says that it is.
+
+        Raises:
+            SubjectError: it cannot be had; one line.
+        """
+        ...
+
+    def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        """The verdict on a case by a claim, and the seconds that it took.
+
+        Raises:
+            NotOfferedError: the subject has nothing to be judged here.
+            UntrustedCaseError: the project is at fault.
+        """
+        ...
+
+    def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        """As `judge`, in a process that nothing else is judged in."""
+        ...
+
+    def close(self) -> str | None:
+        """End what was started; what went wrong with that, if anything did."""
+        ...
+
+
+class InProcess:
+    """The subject in this very process, for debuggers, profilers, and whoever reaches into it. A crash ends the run."""
+
+    def __init__(self, subject: str, limits: Limits) -> None:
+        self._subject, self._limits = subject, limits
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        return served.environment(self._subject)
+
+    def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        return served.judge(self._subject, case, mode, claim.name)
+
+    def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        return alone(self._subject, self._limits, case, mode, claim)
+
+    def close(self) -> str | None:
+        return None
+
+
+class Isolated:
+    """The subject in a process of its own, started when it is first asked for and started again after it died."""
+
+    def __init__(self, subject: str, limits: Limits) -> None:
+        self._subject, self._limits = subject, limits
+        self._process: Process | None = None
+        self._before: deque[tuple[Case, str, str]] = deque(maxlen=REMEMBERED)
+
+    @cached_property
+    def _loaded(self) -> Mapping[str, Any] | SubjectError:
+        """The environment, or why there is none: asked once, since a subject that cannot be loaded can be waited for long."""
+        self._process = Process(self._limits)
+        try:
+            found: Mapping[str, Any] = self._process.ask(self._limits.start, "conformance.served:environment", self._subject)
+        except SubjectError as error:
+            return error
+        except EndedError as error:
+            return SubjectError(f"subject {self._subject!r} cannot be loaded: {error}")
+        except Exception as error:
+            return SubjectError(f"subject {self._subject!r} cannot be loaded: {type(error).__name__}: {error}")
+        return found
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        if isinstance(self._loaded, SubjectError):
+            raise self._loaded
+        return self._loaded
+
+    def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        if isinstance(self._loaded, SubjectError):
+            raise self._loaded
+        process, started = self._running(), time.perf_counter()
+        try:
+            judged = self._ask(process, case, mode, claim)
+        except EndedError as error:
+            ended, seconds = Verdict(error.outcome, str(error)), time.perf_counter() - started
+        else:
+            self._before.append((case, mode, claim.name))
+            return judged
+        before = self._last_cases()
+        self._before.clear()
+        if ended.outcome != Outcome.CRASHED or not before:
+            return ended, seconds
+        return self._doubted(ended, before, case, mode, claim), seconds
+
+    def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        return alone(self._subject, self._limits, case, mode, claim)
+
+    def close(self) -> str | None:
+        if self._process is None:
+            return None
+        said = self._process.end()
+        self._process = None
+        return said and f"{said}; its last cases were {self._last_cases() or 'none'}"
+
+    def _last_cases(self) -> str:
+        return ", ".join(f"{case} [{mode}] ({claim})" for case, mode, claim in self._before)
+
+    def _running(self) -> Process:
+        """The process, a new one if the last has died; with the subject loaded, so that a slow import counts for no case.
+
+        Raises:
+            SubjectError: it could be loaded before, but no longer.
+        """
+        if self._process is None or not self._process.lives:
+            self._process = Process(self._limits)
+            try:
+                self._process.ask(self._limits.start, "conformance.served:environment", self._subject)
+            except EndedError as error:
+                raise SubjectError(f"subject {self._subject!r} cannot be loaded again: {error}") from None
+        return self._process
+
+    def _ask(self, process: Process, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        """Raises: EndedError."""
+        judged: tuple[Verdict, float] = process.ask(self._limits.seconds, "conformance.served:judge", self._subject, case, mode, claim.name)
+        return judged
+
+    def _doubted(self, ended: Verdict, before: str, case: Case, mode: str, claim: Claim) -> Verdict:
+        """Was it this case? One that spoils memory may be dead only some cases later. The new process, needed anyway, is asked again."""
+        try:
+            again, _ = self._ask(self._running(), case, mode, claim)
+        except EndedError as error:
+            return Verdict(error.outcome, str(error))
+        except Exception as error:
+            said = f"raises {type(error).__name__}"
+        else:
+            said = f"comes to {again.outcome}"
+        return Verdict(
+            ended.outcome,
+            f"{ended.message}\nin a new process this case {said}: one of those before it may have done the damage; the last were {before}",
+        )
+
+
+def alone(subject: str, limits: Limits, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+    """The verdict on a case from a process that nothing else is judged in; ``crashed`` or ``hung`` if that process brings none."""
+    host = Isolated(subject, limits)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False)  # noqa: S603 - our own module
-    except subprocess.TimeoutExpired:
-        return Verdict(Outcome.HUNG, f"no result within {seconds:g} s")
-    for line in done.stdout.splitlines():
-        if line.startswith(MARK):
-            said = json.loads(line.removeprefix(MARK))
-            at = None if said["at"] is None else tuple(said["at"])
-            return Verdict(**{**said, "outcome": Outcome(said["outcome"]), "at": at})
-    return Verdict(Outcome.CRASHED, f"{_ending(done.returncode)}: {_last_words(done.stderr)}")
+        verdict, seconds = host.judge(case, mode, claim)
+    finally:
+        at_end = host.close()
+    if at_end is not None and verdict.outcome == Outcome.CONFORMS:
+        return Verdict(Outcome.CRASHED, at_end), seconds
+    return verdict, seconds
+
+
+class Process:
+    """One process that answers requests, and the socket and the log between it and us."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._memory = limits.memory
+        with tempfile.NamedTemporaryFile() as named:
+            # always appended to, so that cutting it leaves no hole; its name goes at once
+            self._log = Path(named.name).open("a+b")  # noqa: SIM115 - closed with the process
+        ours, theirs = socket.socketpair()
+        with theirs:
+            code = f"from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
+            self._popen = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-P", "-c", code],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(part or str(Path.cwd()) for part in sys.path)},
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is for the run, which then ends this process
+            )
+        self._messages = Messages(ours)
+        self._asked = False
+        self._shown = 0
+        self.lives = True
+
+    def ask(self, seconds: float, function: str, *arguments: Any) -> Any:
+        """What ``function`` returns there.
+
+        Raises:
+            EndedError: no answer came, and the process is no more.
+            Exception: what the function raised there.
+        """
+        self._asked = True
+        try:
+            self._messages.send((function, arguments))
+            kind, value = self._answer(seconds)
+        except (EOFError, OSError):
+            raise EndedError(Outcome.CRASHED, self._ending()) from None
+        self._asked = False
+        self._show()
+        if kind == served.RESULT:
+            return value
+        error, where = value
+        error.add_note(where)
+        raise error
+
+    def end(self, seconds: float = 30.0) -> str | None:
+        """Let the process end, or kill it if it is still at something; how it ended if not well."""
+        if not self.lives:
+            return None
+        if self._asked:
+            self._kill()
+            self._close()
+            return None
+        self._messages.close()
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            self._close()
+            return f"the process did not end within {seconds:g} s when it was told to"
+        said = None if code == 0 else f"{_ending(code)} when it was told to end: {_last_words(self._said())}"
+        self._close()
+        return said
+
+    def _answer(self, seconds: float) -> Any:
+        """Raises: EndedError, EOFError, OSError."""
+        last = time.monotonic() + seconds
+        while True:
+            try:
+                return self._messages.receive(max(min(LOOK, last - time.monotonic()), 1e-3))
+            except TimeoutError:
+                if self._popen.poll() is not None:
+                    raise EOFError from None  # its end of the socket may live on in a process that it made
+            used = _resident(self._popen.pid) if self._memory is not None else 0
+            if self._memory is not None and used > self._memory:
+                outcome, why = Outcome.CRASHED, f"the process had {_gib(used)} of memory, {_gib(self._memory)} are allowed: killed"
+            elif time.monotonic() >= last:
+                outcome, why = Outcome.HUNG, f"no result within {seconds:g} s"
+            else:
+                continue
+            self._kill()
+            self._close()
+            raise EndedError(outcome, why)
+
+    def _kill(self) -> None:
+        """End it, with whatever it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.kill()
+        self._popen.wait()
+
+    def _ending(self) -> str:
+        """How the process ended that gave no answer, and its last words."""
+        try:
+            code = self._popen.wait(10.0)
+        except subprocess.TimeoutExpired:  # it closed the socket and lives on
+            self._kill()
+            code = 0
+        words = _last_words(self._said())
+        self._kill()
+        self._close()
+        return f"{_ending(code)}, no result: {words}"
+
+    def _close(self) -> None:
+        self.lives = False
+        self._messages.close()
+        self._log.close()
+
+    def _said(self) -> str:
+        """What the process wrote since it was last shown."""
+        size = os.fstat(self._log.fileno()).st_size
+        start = max(self._shown, size - LOG_KEPT)
+        return os.pread(self._log.fileno(), size - start, start).decode("utf-8", "replace")
+
+    def _show(self) -> None:
+        """Hand on what was written, as if it had been written here: pytest captures it, or shows it with ``-s``."""
+        size = os.fstat(self._log.fileno()).st_size
+        if size == self._shown:
+            return
+        sys.stderr.write(self._said())
+        self._shown = size
+        if size > LOG_KEPT:
+            self._log.truncate(0)
+            self._shown = 0
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 where that cannot be told."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def _ending(code: int) -> str:
     if code >= 0:
-        return f"the process ended with exit code {code} and no result"
+        return f"the process ended with exit code {code}"
     try:
         return f"the process was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"the process was killed by signal {-code}"
 
 
-def _last_words(stderr: str) -> str:
-    """The line that tells why: the first that speaks of a failed check or a fatal error, else the last."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+TRACE = "Fatal Python error: "
+"""How Python's own words at a crash begin: they say where it was, and the line before them why."""
+
+
+def _last_words(said: str) -> str:
+    """The line that tells why: the first that speaks of a failed check or a fatal error, else the last before Python's own trace."""
+    own, _, trace = said.partition(TRACE)
+    lines = [line.strip() for line in own.splitlines() if line.strip()]
     telling = [line for line in lines if "check fail" in line.lower() or "fatal" in line.lower()]
-    return (telling or lines[-1:] or ["no message"])[0][:300]
-
-
-def main(arguments: list[str]) -> int:
-    """Judge one case here and print the verdict."""
-    subject, case, mode, claim = arguments
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        verdict = CLAIMS[claim](subjects.load(subject), parse(case), mode)
-    print(f"\n{MARK}{json.dumps(asdict(verdict))}", flush=True)  # noqa: T201 - this is how it answers
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    at = next((f" at {line.strip()}" for line in trace.splitlines() if line.startswith("  File ")), "")
+    return (telling or lines[-1:] or [f"{trace.splitlines()[0]}{at}" if trace else "no message"])[0][:300]

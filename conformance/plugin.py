@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +13,17 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, grids, subjects
+from conformance import completeness, deviations, grids
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.entry import PACKAGE, names_the_gate
 from conformance.gate import KERAS, Gate
+from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
 from conformance.results import Record, ResultsError, Writer, case_record, installed
-from conformance.subjects import MODES, NotOfferedError
+from conformance.subjects import MODES, NotOfferedError, SubjectError
 from conformance.summary import Screen, Tally
 
 RECORD = "convformance"
@@ -42,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
     group.addoption("--baseline", metavar="OLD.jsonl", help="fail only for what no longer comes out as in this earlier run, or conforms")
+    group.addoption("--hung-after", type=float, default=Limits().seconds, metavar="SECONDS", help="a case without a result by then hangs")
+    group.addoption("--memory", type=float, metavar="GIB", help="what the subject's process may have (default: half of what there is)")
+    group.addoption("--in-process", action="store_true", help="no process of the subject's own, for debuggers and profilers; so with --pdb")
     group.addoption("--deviations", action="append", default=[], metavar="FILE.toml", help="known deviations beside the built-in ones")
 
 
@@ -63,6 +69,13 @@ class Plan:
         self.subject: str = config.getoption("--subject")
         old = config.getoption("--baseline")
         self.baseline = Baseline(Path(old)) if old else None
+        self.limits = _limits(config)
+        self.in_process: bool = config.getoption("--in-process") or config.getoption("usepdb") or config.getoption("trace")
+
+    @cached_property
+    def host(self) -> Host:
+        """Where this process has the subject, loaded when it is first asked for. Processes are watched over as POSIX has it."""
+        return (InProcess if self.in_process or os.name != "posix" else Isolated)(self.subject, self.limits)
 
     def check_baseline(self, results: str | None) -> None:
         """Say in one line that the baseline cannot be used, before thousands of cases do, and keep the run from writing over it."""
@@ -78,12 +91,12 @@ class Plan:
     def check_subject(self) -> None:
         """Say in one line that the subject cannot be had, before thousands of cases do.
 
-        Keras itself is not imported for that: the process that reports stays light.
+        Keras itself is not imported for that: it takes long, and the workers will.
         """
         if self.subject != KERAS:
             try:
-                subjects.load(self.subject)
-            except subjects.SubjectError as error:
+                self.host.environment  # noqa: B018 - to see whether there is one
+            except SubjectError as error:
                 raise pytest.UsageError(str(error)) from None
         elif self.backend not in FRAMEWORKS:
             raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
@@ -103,6 +116,15 @@ class Plan:
         if claim.name not in self.claims:
             return []
         return [(case, mode) for mode in self.modes for case in self.cases if claim.speaks_of(case, mode)]
+
+
+def _limits(config: pytest.Config) -> Limits:
+    """Raises: pytest.UsageError, one line, for what is no limit."""
+    seconds, memory = config.getoption("--hung-after"), config.getoption("--memory")
+    for name, value in (("--hung-after", seconds), ("--memory", memory)):
+        if value is not None and not 0 < value < math.inf:
+            raise pytest.UsageError(f"{name} must be more than 0, got {value:g}")
+    return Limits(seconds=seconds, memory=half_of_memory() if memory is None else int(memory * 2**30))
 
 
 def _some_of(allowed: tuple[str, ...], name: str, text: str) -> tuple[str, ...]:
@@ -143,7 +165,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput") and _asks_for_the_gate(session.config):
-        session.config.stash[PLAN].check_subject()
+        plan = session.config.stash[PLAN]
+        plan.check_subject()
+        if session.config.pluginmanager.has_plugin("dsession"):  # the workers have their own
+            plan.host.close()
 
 
 def _asks_for_the_gate(config: pytest.Config) -> bool:
@@ -250,10 +275,13 @@ class Check:
 
 
 @pytest.fixture(scope="session")
-def gate(request: pytest.FixtureRequest) -> Gate:
-    """The subject under test and its known deviations."""
+def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
+    """The subject under test and its known deviations; fails if the subject's process does not come to a good end."""
     plan = request.config.stash[PLAN]
-    return Gate(plan.subject, plan.entries, plan.baseline)
+    yield Gate(plan.subject, plan.entries, plan.host, plan.baseline)
+    at_end = plan.host.close()
+    if at_end is not None:
+        pytest.fail(at_end, pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -47,12 +47,15 @@ def test_cases_that_share_geometry_share_no_other_fact() -> None:
 CASES: dict[str, dict[str, Any]] = {
     "conv2d-same-in1x4x3x8-k1x2-f3-s3x1": {
         "strided": True, "paddings_alike": False, "least_kernel": 1, "refused_for": None, "refused": False, "filters_match_width": True,
+        "positions": 6, "window_channels": 8,
     },
     "conv2d-same-in1x4x3x8-k2x2-f2-s1x1": {"strided": False, "paddings_alike": True, "least_kernel": 2, "filters_match_width": False},
     "conv2d-valid-in1x4x1x8-k1x2-f1-s1x1": {"refused": True, "refused_for": "window", "paddings_alike": False, "empty": False},
     "conv2d-valid-in1x4x1x8-k1x2-f1-s2x1-d1x2": {"refused": True, "refused_for": "strides_with_dilation"},
     "conv2d_transpose-same-in1x4x1x8-k1x2-f1-s1x2-op0x2": {"refused": True, "refused_for": "output_padding"},
-    "conv2d_transpose-same-in1x4x1x8-k1x2-f1-s1x2-op0x0": {"refused": False, "empty": True, "output_padding_given": True},
+    "conv2d_transpose-same-in1x4x1x8-k1x2-f1-s1x2-op0x0": {
+        "refused": False, "empty": True, "output_padding_given": True, "positions": 4, "window_channels": 1,
+    },
 }  # fmt: skip
 AXES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # height: windows start at 0 and 3 and reach one element each, of 5 one is left; width: 1 before, 1 after

@@ -1,37 +1,171 @@
-"""A case in a process of its own brings its verdict back whole, and a process that brings none is a verdict, too."""
+"""A subject in a process of its own: the verdicts are those of this process, and a process that brings none is a verdict, too."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from conformance import isolated, subjects
+from conformance import isolated
 from conformance.cases import parse
 from conformance.claims import CLAIMS
+from conformance.isolated import InProcess, Isolated, Limits, Process
 from conformance.outcomes import Outcome
+from conformance.subjects import NotOfferedError, SubjectError
+from tests.conformance.perils import PERILS, perilous
 
 SUBJECTS = "tests.conformance.subjects"
+PERILOUS = "tests.conformance.perils"
 CASE = parse("conv2d_transpose-valid-in1x3x2x1-k2x3-f1-s1x1")
+FORWARD = CLAIMS["forward"]
+LIMITS = Limits(seconds=5.0, start=300.0, memory=1 << 29)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Isolated]:
+    made = Isolated(f"{PERILOUS}:Perilous", LIMITS)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("Right", Outcome.CONFORMS), ("Shifted", Outcome.WRONG_VALUE)])
 def test_the_verdict_is_that_of_this_process(name: str, outcome: Outcome) -> None:
-    verdict = isolated.judge(f"{SUBJECTS}:{name}", CASE, "eager", CLAIMS["forward"])
-    assert verdict == CLAIMS["forward"](subjects.load(f"{SUBJECTS}:{name}"), CASE, "eager")
+    apart, here = Isolated(f"{SUBJECTS}:{name}", LIMITS), InProcess(f"{SUBJECTS}:{name}", LIMITS)
+    verdict, seconds = apart.judge(CASE, "eager", FORWARD)
+    assert apart.close() is None
+    assert verdict == here.judge(CASE, "eager", FORWARD)[0] == here.alone(CASE, "eager", FORWARD)[0]
+    assert apart.environment == here.environment
     assert verdict.outcome == outcome
+    assert 0 < seconds < 60
 
 
-def test_a_process_that_dies_is_a_crash_with_its_signal() -> None:
-    verdict = isolated.judge(f"{SUBJECTS}:Dying", CASE, "eager", CLAIMS["forward"])
+@pytest.mark.parametrize("name", PERILS)
+def test_every_peril_is_a_verdict_and_the_next_case_is_judged(name: str, host: Isolated) -> None:
+    verdict, _ = host.judge(parse(perilous(name)), "eager", FORWARD)
+    assert verdict.outcome == PERILS[name].outcome
+    assert PERILS[name].says in verdict.message
+    assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+
+
+def test_a_hang_takes_what_it_started_with_it(tmp_path: Path) -> None:
+    process = Process(LIMITS)
+    started = tmp_path / "started"
+    code = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(3600)"
+    with pytest.raises(isolated.EndedError, match="no result within 3 s"):
+        process.ask(3.0, "subprocess:call", [sys.executable, "-c", code])
+    assert not process.lives
+    pid = int(started.read_text(encoding="ascii"))
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8"):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail(f"process {pid} lives on")
+
+
+def test_a_process_does_not_outlive_the_one_that_asks(tmp_path: Path) -> None:
+    code = (
+        "import os; from conformance.isolated import Limits, Process; process = Process(Limits());"
+        " print(process.ask(60, 'os:getpid'), flush=True); process._messages.send(('time:sleep', (3600,))); os._exit(0)"
+    )
+    pid = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"process {pid} lives on")
+
+
+def test_a_crash_that_an_earlier_case_prepared_names_those_before() -> None:
+    host = Isolated(f"{PERILOUS}:Spoiling", LIMITS)
+    cases = [parse(f"conv2d-same-in1x{n}x2x1-k1x2-f1-s1x1") for n in (1, 2, 3, 4)]
+    verdicts = [host.judge(case, "eager", FORWARD)[0] for case in cases]
+    assert host.close() is None
+    assert [verdict.outcome for verdict in verdicts] == ["conforms", "conforms", "conforms", "crashed"]
+    assert "killed by SIGABRT" in verdicts[-1].message
+    assert "in a new process this case comes to conforms: one of those before it may have done the damage" in verdicts[-1].message
+    assert f"{cases[1]} [eager] (forward), {cases[2]} [eager] (forward)" in verdicts[-1].message
+    assert host.alone(cases[-1], "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+
+
+def test_a_crash_at_the_end_of_the_process_is_said() -> None:
+    host = Isolated(f"{PERILOUS}:DyingAtItsEnd", LIMITS)
+    assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    said = host.close()
+    assert said is not None
+    assert "the process was killed by SIGABRT when it was told to end" in said
+    assert str(CASE) in said
+    verdict, _ = host.alone(CASE, "eager", FORWARD)
     assert verdict.outcome == Outcome.CRASHED
-    assert verdict.message.startswith("the process was killed by SIGABRT: ")
 
 
-def test_a_subject_that_cannot_be_had_there_is_a_crash_that_says_why() -> None:
-    verdict = isolated.judge(f"{SUBJECTS}:Absent", CASE, "eager", CLAIMS["forward"])
-    assert verdict.outcome == Outcome.CRASHED
-    assert "has no 'Absent'" in verdict.message
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (f"{SUBJECTS}:Absent", "has no 'Absent'"),
+        (f"{PERILOUS}:DyingWhenLoaded", "cannot be loaded: the process was killed by SIGABRT"),
+        (f"{PERILOUS}:ExitingWhenLoaded", "cannot be loaded: the process ended with exit code 5"),
+    ],
+)
+def test_a_subject_that_cannot_be_loaded_is_said_at_once_for_every_case(name: str, says: str) -> None:
+    host = Isolated(name, LIMITS)
+    for _ in range(2):
+        with pytest.raises(SubjectError, match=says):
+            host.judge(CASE, "eager", FORWARD)
+    started = time.perf_counter()
+    for _ in range(100):
+        with pytest.raises(SubjectError):
+            host.judge(CASE, "eager", FORWARD)
+    assert time.perf_counter() - started < 1
+    host.close()
 
 
-def test_a_process_that_gives_nothing_in_time_hangs() -> None:
-    verdict = isolated.judge(f"{SUBJECTS}:Sleeping", CASE, "eager", CLAIMS["forward"], seconds=2)
-    assert (verdict.outcome, verdict.message) == (Outcome.HUNG, "no result within 2 s")
+def test_what_is_not_offered_is_no_verdict_there_either() -> None:
+    host = Isolated(f"{SUBJECTS}:Right", LIMITS)
+    with pytest.raises(NotOfferedError, match="mode graph"):
+        host.judge(CASE, "graph", FORWARD)
+    host.close()
+
+
+def test_what_a_subject_prints_comes_here(capsys: pytest.CaptureFixture[str]) -> None:
+    host = Isolated(f"{PERILOUS}:Talkative", LIMITS)
+    for _ in range(2):
+        host.judge(CASE, "eager", FORWARD)
+        said = capsys.readouterr().err
+        assert sorted(said.splitlines()) == ["said to stderr", "said to stdout"]
+    host.close()
+
+
+def test_a_log_without_end_is_cut() -> None:
+    process = Process(LIMITS)
+    for _ in range(5):
+        process.ask(60.0, "os:write", 1, b"x" * isolated.LOG_KEPT)
+    assert os.fstat(process._log.fileno()).st_size <= 2 * isolated.LOG_KEPT
+    assert process.end() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("", "no message"),
+        ("a\n\n  b \n", "b"),
+        ("one\nF0000 algebraic.cc:1] Check failed: x\nlast\n", "F0000 algebraic.cc:1] Check failed: x"),
+        ("free(): invalid pointer\nFatal Python error: Aborted\n\n  File \"a.py\", line 1 in f\n", "free(): invalid pointer"),
+        ("Fatal Python error: Aborted\n\nCurrent thread\n  File \"a.py\", line 1 in f\n", 'Aborted at File "a.py", line 1 in f'),
+    ],
+)  # fmt: skip
+def test_last_words_are_those_that_tell_why(said: str, words: str) -> None:
+    assert isolated._last_words(said) == words
+
+
+def test_half_of_the_memory_is_some() -> None:
+    half = isolated.half_of_memory()
+    assert half is not None
+    assert 1 << 28 < half < 1 << 50

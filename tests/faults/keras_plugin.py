@@ -1,4 +1,5 @@
-"""A pytest plugin that plants one fault in the installed Keras: ``pytest conformance -p tests.faults.keras_plugin --plant NAME``.
+"""A pytest plugin that plants one fault in the installed Keras: ``pytest conformance -p tests.faults.keras_plugin --plant NAME
+--in-process``.
 
 Real code paths then carry the fault: Keras's padding rules, its layers, what its backends are handed. This file imports Keras, as only
 `conformance.subjects` may otherwise, because a fault inside Keras cannot be planted from outside it; nothing here says what is right.

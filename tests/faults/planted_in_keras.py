@@ -44,7 +44,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, dict[str, 
 @pytest.mark.parametrize("name", HERE)
 def test_plant_is_rejected_and_named(name: str, untouched: dict[Case, dict[str, Any]], tmp_path: Path) -> None:
     plant = PLANTS[name]
-    code, records, said = run(tmp_path, ["-p", "tests.faults.keras_plugin", "--plant", name])
+    code, records, said = run(tmp_path, ["-p", "tests.faults.keras_plugin", "--plant", name, "--in-process"])
     assert code == 1, said[-2000:]
     assert records.keys() == untouched.keys()
     changed = [case for case, record in records.items() if (record["outcome"], record["deviation"]) != _of(untouched[case])]

@@ -1,0 +1,110 @@
+"""The other end of `conformance.isolated`: what runs in the process of the subject. It answers one request after the other.
+
+A request is the name of a function, ``module:function``, and its arguments; the answer is what the function gave, or how it ended
+otherwise. Whatever else the process writes goes to its log, so a framework may print what it likes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from conformance import subjects
+from conformance.cases import Case
+from conformance.claims import CLAIMS
+from conformance.messages import Messages
+from conformance.outcomes import Outcome, Verdict
+from conformance.quiet import quiet
+from conformance.subjects import Subject
+
+RESULT, RAISED = "result", "raised"
+"""The two kinds of an answer: what the function returned, or the exception that it raised, with its traceback as text."""
+
+
+def serve(descriptor: int, parent: int) -> None:
+    """Answer requests from the socket with this file descriptor until it is closed. ``parent`` is the process at its other end."""
+    _prepare(parent)
+    messages = Messages(socket.socket(fileno=descriptor))
+    while True:
+        try:
+            function, arguments = messages.receive()
+        except EOFError:
+            return
+        try:
+            answer: tuple[str, Any] = (RESULT, _function(function)(*arguments))
+        except Exception as error:
+            # only those that can be met at the other end: to read a framework's own it would have to be imported there
+            ours = type(error).__module__.partition(".")[0] in ("builtins", "conformance")
+            answer = (RAISED, (error if ours else RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc()))
+        messages.send(answer)
+
+
+def _prepare(parent: int) -> None:
+    """Leave a trace at a crash but no core file of many gigabytes, and do not outlive the parent, not even in a hang."""
+    faulthandler.enable()
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        death_of_parent = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(death_of_parent, signal.SIGKILL)
+        with contextlib.suppress(OSError):  # where memory runs out, this process is to go, not the one that reports
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+@lru_cache
+def _function(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+@lru_cache
+def subject(name: str) -> Subject:
+    """The subject of this name, loaded once in a process.
+
+    Raises:
+        SubjectError: it cannot be had.
+    """
+    with quiet():
+        return subjects.load(name)
+
+
+@lru_cache
+def environment(name: str) -> dict[str, Any]:
+    """What the subject says that it is."""
+    with quiet():
+        return subject(name).environment()
+
+
+def judge(name: str, case: Case, mode: str, claim: str) -> tuple[Verdict, float]:
+    """The verdict on a case by a claim, and the seconds that it took.
+
+    A subject that raises what ends a process (SystemExit, KeyboardInterrupt) has crashed, as far as whoever calls it is concerned.
+    """
+    found = subject(name)
+    started = time.perf_counter()
+    try:
+        with quiet():
+            verdict = CLAIMS[claim](found, case, mode)
+    except Exception:
+        raise
+    except BaseException as error:
+        verdict = Verdict(Outcome.CRASHED, f"{error!r} was raised, which ends a process")
+    return verdict, time.perf_counter() - started
