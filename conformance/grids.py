@@ -28,11 +28,13 @@ The layers of two axes, `TWO_AXES`, have the bounds that `BOUNDS` says. The othe
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import cycle, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from conformance.cases import DATA, DATA_FORMATS, LAYERS, Case, parse
@@ -57,6 +59,9 @@ BOUNDS = {
 }
 """The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
 larger than their input. Its dilation of 3 is there for a padding of 3, the least odd one of which half rounds up, not down, to even."""
+
+NAMES = (*BOUNDS, "models")
+"""All grids: those of axis configurations, and the layers of known networks, see `networks`."""
 
 TWO_AXES = ("conv2d", "conv2d_transpose")
 FAMILY: dict[str, dict[str, Bounds]] = {
@@ -119,6 +124,21 @@ REGRESSIONS = (
 )
 
 
+class Network(NamedTuple):
+    """The convolution layers of a known network, the distinct ones, on an image of the size it was made for; and where that is from."""
+
+    name: str
+    source: str
+    cases: tuple[Case, ...]
+
+
+@lru_cache
+def networks() -> tuple[Network, ...]:
+    """What ``networks.toml`` beside this file has."""
+    found = tomllib.loads(Path(__file__).with_name("networks.toml").read_text(encoding="utf-8"))
+    return tuple(Network(each["name"], each["source"], tuple(map(parse, each["cases"]))) for each in found["network"])
+
+
 class Window(NamedTuple):
     """What a layer has along one axis. ``output_padding`` is None for Keras's own choice (and for a convolution)."""
 
@@ -139,6 +159,8 @@ def grid(name: str) -> tuple[Case, ...]:
     Raises:
         KeyError: there is no grid of this name.
     """
+    if name == "models":
+        return tuple(dict.fromkeys(case for network in networks() for case in network.cases))
     cases: dict[Case, None] = {}
     for layer, bounds in {**dict.fromkeys(TWO_AXES, BOUNDS[name]), **FAMILY[name]}.items():
         for padding in LAYERS[layer].paddings:

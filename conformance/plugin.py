@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, grids
+from conformance import completeness, deviations, grids, models
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
@@ -21,7 +23,7 @@ from conformance.entry import PACKAGE, names_the_gate
 from conformance.gate import KERAS, Gate
 from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
-from conformance.progress import Progress
+from conformance.progress import AT_LEAST, Progress
 from conformance.results import Record, ResultsError, Writer, case_record, installed
 from conformance.subjects import MODES, NotOfferedError, SubjectError
 from conformance.summary import Screen, Tally
@@ -37,10 +39,13 @@ FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-n
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("convformance", "conformance of convolution layers")
-    group.addoption("--grid", choices=tuple(grids.BOUNDS), default="standard", help="which cases to run (default: %(default)s)")
+    group.addoption("--grid", choices=grids.NAMES, default="standard", help="which cases to run (default: %(default)s)")
     group.addoption("--case", action="append", default=[], metavar="ID", help="run this case instead of a grid; may be repeated")
+    group.addoption("--model", metavar="FILE.keras|MODULE:CALLABLE", help="run the convolution layers of this model, at their real shapes")
     group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
-    group.addoption("--claim", default=",".join(CLAIMS), metavar="C,…", help="what to check of every case (default: %(default)s)")
+    group.addoption(
+        "--claim", metavar="C,…", help=f"what to check of every case: {', '.join(CLAIMS)} (default: all; of a model, results alone)"
+    )
     group.addoption("--dtype", metavar="T,…", help=f"run the grid in these types: {', '.join(DTYPES)} (default: as the grid has it)")
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
@@ -62,10 +67,16 @@ class Plan:
         except (CaseError, deviations.DeviationsError) as error:
             raise pytest.UsageError(str(error)) from None
         self.modes = _some_of(MODES, "mode", config.getoption("--mode"))
-        self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim"))
+        self.model_source: str | None = config.getoption("--model")
+        if self.model_source is not None and self.chosen:
+            raise pytest.UsageError("--model and --case exclude each other: a model has its own cases")
+        usual = [
+            name for name, claim in CLAIMS.items() if claim.of_models or not (self.model_source or config.getoption("--grid") == "models")
+        ]
+        self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim") or ",".join(usual))
         self.dtypes = _some_of(DTYPES, "dtype", config.getoption("--dtype")) if config.getoption("--dtype") else None
         self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        self.grid: str = "cases" if self.chosen else config.getoption("--grid")
+        self.grid: str = "cases" if self.chosen else "model" if self.model_source else config.getoption("--grid")
         self.subject: str = config.getoption("--subject")
         old = config.getoption("--baseline")
         self.baseline = Baseline(Path(old)) if old else None
@@ -103,12 +114,36 @@ class Plan:
         elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
             raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
+    def list_model(self) -> None:
+        """Find the layers of the model; other processes of this run are told where they are."""
+        if self.model_source is None:
+            return
+        if self.subject == KERAS:
+            self.check_subject()
+        folder = Path(tempfile.mkdtemp(prefix="convformance-"))
+        os.environ[models.FOLDER] = str(folder)
+        try:
+            models.list_layers(self.model_source, folder)
+        except models.ModelError as error:
+            self.forget_model()
+            raise pytest.UsageError(str(error)) from None
+
+    @cached_property
+    def model(self) -> models.Model | None:
+        """The model of this run, if there is one."""
+        return models.current() if self.model_source is not None else None
+
+    def forget_model(self) -> None:
+        """Leave nothing of the model behind."""
+        if self.model_source is not None:
+            shutil.rmtree(os.environ.pop(models.FOLDER), ignore_errors=True)
+
     @cached_property
     def cases(self) -> tuple[Case, ...]:
-        """The chosen cases as they are, or the grid, in each of the types that were asked for."""
+        """The chosen cases or those of the model as they are, or the grid, in each of the types that were asked for."""
         if self.chosen:
             return self.chosen
-        cases = grids.grid(self.grid)
+        cases = grids.grid(self.grid) if self.model is None else self.model.cases
         return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
@@ -150,6 +185,7 @@ def pytest_configure(config: pytest.Config) -> None:
     results = config.getoption("--results")
     if not hasattr(config, "workerinput"):
         plan.check_baseline(results)
+        plan.list_model()
     if results and not hasattr(config, "workerinput"):
         try:
             config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes)
@@ -160,6 +196,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if plan.baseline is not None:
             config.pluginmanager.register(Held(plan.baseline, config.stash[TALLY]), "convformance-baseline")
         config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if PLAN in config.stash and not hasattr(config, "workerinput"):
+        config.stash[PLAN].forget_model()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -202,7 +243,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Progress(reporter), "convformance-progress")
+        # the layers of a model are few, but each may take long
+        at_least = AT_LEAST if session.config.stash[PLAN].grid not in ("model", "models") else 1
+        session.config.pluginmanager.register(Progress(reporter, at_least=at_least), "convformance-progress")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -215,7 +258,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     else:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
-    return [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+    if plan.model is not None:
+        scope = f"model {plan.model.source}, {len(plan.model.layers)} convolution layer(s), {len(plan.cases)} unlike"
+    lines = [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+    if plan.model is not None:
+        lines += [f"convformance: {note}" for note in plan.model.notes]
+        lines += [f"convformance: not tested: {layer}" for layer in plan.model.untested]
+    return lines
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -26,7 +26,8 @@ class Claim:
     """One thing that is claimed of a subject: judges a case in a mode.
 
     ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
-    says of which cases it speaks, ``modes`` in which modes, all if None.
+    says of which cases it speaks, ``modes`` in which modes, all if None. ``of_models`` claims are checked of a user's model unless others
+    are asked for.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Claim:
     method: str = "forward"
     concerns: Callable[[Case], bool] = _every
     modes: tuple[str, ...] | None = None
+    of_models: bool = False
 
     def speaks_of(self, case: Case, mode: str) -> bool:
         """Whether there is anything to check for this case in this mode."""

@@ -27,4 +27,4 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     return oracles.exact(case, expected, observed)
 
 
-FORWARD = Claim("forward", judge)
+FORWARD = Claim("forward", judge, of_models=True)

@@ -27,16 +27,11 @@ import keras
 import numpy as np
 
 from conformance.cases import DTYPES, LAYERS, Case, CaseError
+from conformance.models import LISTED, WEIGHTS, ModelError
 
 LAYER_NAMES = {layer.keras_name: name for name, layer in LAYERS.items()}
 OPEN_SIZE = 224
 """What stands for a size that a model's input leaves open."""
-
-LISTED, WEIGHTS = "model.json", "weights.npz"
-
-
-class ModelError(ValueError):
-    """A model that cannot be had; the message is one line."""
 
 
 def load(source: str) -> Any:
