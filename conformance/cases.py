@@ -14,7 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Size = TypeVar("Size", int, int | None)
+"""Of a shape that is known, or of one that may not be."""
 
 PADDINGS = ("valid", "same", "causal")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -188,9 +191,9 @@ class Case:
         """The shape of a separable layer's pointwise kernel as Keras has it."""
         return (*(1,) * self.rank, self.channels * self.depth_multiplier, self.filters)
 
-    def in_layout(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def in_layout(self, shape: tuple[Size, ...]) -> tuple[Size, ...]:
         """``shape``, given with its channels last, in the data format of this case."""
-        return shape if self.data_format == "channels_last" else (shape[0], shape[-1], *shape[1:-1])
+        return shape if self.data_format == "channels_last" else shape[:1] + shape[-1:] + shape[1:-1]
 
     @property
     def configuration(self) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -10,7 +11,7 @@ import reference
 from conformance.cases import LAYERS, Case
 from reference.arguments import Array, DepthwiseOptions
 from reference.depthwise import depthwise_conv_gradients, separable_conv_gradients
-from reference.geometry import Axis, convolution_axis, transposed_axis
+from reference.geometry import Axis, convolution_axis, effective_kernel, transposed_axis
 from reference.gradients import Gradients, conv_gradients, conv_transpose_gradients
 
 
@@ -61,6 +62,29 @@ def output_shape(case: Case) -> tuple[int, ...]:
     """The defined shape of the result, in the case's data format."""
     spatial = (axis.big if case.transposed else axis.small for axis in axes(case))
     return case.in_layout((case.batch, *spatial, case.filters))
+
+
+Shape = tuple[int | None, ...]
+"""A shape of which not every size is known: None stands for the others."""
+
+
+def filled(case: Case, shape: Shape) -> Case:
+    """This case on an input of the given shape (batch, *spatial, channels), each unknown size of it one that no window is too large for."""
+    spans = (effective_kernel(k, d) for k, d in zip(case.kernel_size, case.dilation_rate, strict=True))
+    fitting = (1, *spans, case.channels)
+    return replace(case, input_shape=tuple(n or fit for n, fit in zip(shape, fitting, strict=True)))
+
+
+def partial_output_shape(case: Case, shape: Shape) -> Shape:
+    """The defined shape of the result, in the case's data format, where ``shape`` is all that is known of the input.
+
+    Axes are independent: a size of the output is known if that of the input is, and depends on no other.
+
+    Raises:
+        ValueError: a valid window is larger than its input along an axis that is known.
+    """
+    defined = output_shape(filled(case, shape))
+    return tuple(None if n is None else o for n, o in zip(case.in_layout(shape), defined, strict=True))
 
 
 def compute(case: Case, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None = None) -> Array:

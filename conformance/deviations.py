@@ -18,7 +18,7 @@
     heuristic = true                      # upstream chooses by size, cache and threads among algorithms, of which some deviate
 
 A fact is compared with a value, a list of values, or a condition in a string: ``"> 1"`` (``< <= > >= == !=``), ``"even"``, ``"odd"``,
-``"none"`` or ``"given"`` (of an output_padding).
+``"none"`` or ``"given"`` (of an output_padding). An entry that names no claim speaks of all that run a layer on data.
 
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
@@ -50,6 +50,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 _COMPARISON = re.compile(r"(<=|>=|!=|==|<|>)\s*(-?[0-9]{1,9})")
 _AXIS_TABLES = ("any_axis", "all_axes", "first_axis", "last_axis")
 _KEYS = {"id", "outcome", "reason", "link", "message", "environment", "versions", "where", "heuristic", *_AXIS_TABLES}
+WITHOUT_VALUES = ("shapes",)
+"""Claims for which no layer runs on data. What is known of values says nothing of them: an entry speaks of them only if it names them."""
 _ENVIRONMENT = ("keras", "backend", "device")
 
 Condition = Callable[[Any], bool]
@@ -189,10 +191,14 @@ def _entry(raw: Any) -> Deviation:
         message=raw.get("message", ""),
         environment=raw.get("environment", {}),
         versions=versions,
-        where=_conditions(raw.get("where", {}), CASE_FACTS),
+        where={"claim": _of_values, **_conditions(raw.get("where", {}), CASE_FACTS)},
         heuristic=raw.get("heuristic", False),
         **{table: _conditions(raw.get(table, {}), AXIS_FACTS) for table in _AXIS_TABLES},
     )
+
+
+def _of_values(claim: str) -> bool:
+    return claim not in WITHOUT_VALUES
 
 
 def _conditions(table: dict[str, Any], facts: Sequence[str]) -> dict[str, Condition]:

@@ -25,7 +25,7 @@ def script(case: Case, backend: str, at: tuple[int, ...] | None = None) -> str:
         return "\n".join([*lines, f'print(layer(x).shape, "but an error is due: {due}")'])
     weights = ["kernel", *(["pointwise"] if case.separable else []), *(["bias"] if case.use_bias else [])]
     lines += [
-        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",  # type: ignore[arg-type]
+        f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",
         f"layer.set_weights([{', '.join(weights)}])",
         f'y = keras.ops.convert_to_numpy(keras.ops.cast(layer(x), "{"float64" if case.dtype == "float64" else "float32"}"))',
         f'print(y.shape, "expected", {output_shape(case)})',

@@ -62,6 +62,32 @@ class Differentiable(Subject, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What is said of a result before there is one: its shape, None for sizes that depend on unknown ones, and its type if that is said."""
+
+    shape: tuple[int | None, ...]
+    dtype: str | None = None
+
+
+class Announcing(Subject, Protocol):
+    """A subject that tells shapes before values."""
+
+    shape_functions: tuple[str, ...]
+    """The ways it has to tell them, by the names that its users know."""
+
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        """What one of the `shape_functions` says of the layer that ``case`` describes, on an input of this shape in the case's data format.
+
+        The shape may be another than the case's own. One layer serves every question about a `Case.configuration`, as it would a user.
+
+        Raises:
+            NotOfferedError: it has not this function for this case; nothing was run.
+            Exception: the subject declines the case.
+        """
+        ...
+
+
 class SubjectError(ValueError):
     """A subject that cannot be had; the message is one line."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Observed
+from conformance.subjects import Announced, Observed
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
@@ -25,9 +25,11 @@ class KerasLayers:
     """Real layers of ``keras.layers``, built once for all input sizes, their weights assigned, called as a user calls them."""
 
     modes = ("eager",)
+    shape_functions = ("compute_output_shape", "keras.Input")
 
     def __init__(self) -> None:
         self._layers: OrderedDict[tuple[Case, str], Any] = OrderedDict()
+        self._layers_without_values: OrderedDict[Case, Any] = OrderedDict()
 
     def environment(self) -> dict[str, Any]:
         backend = keras.backend.backend()
@@ -63,17 +65,26 @@ class KerasLayers:
             if gradient is not None
         }
 
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        kept = self._layers_without_values
+        layer = kept.get(case.configuration)
+        if layer is None:  # not built: the first symbolic input does that, as in a functional model
+            layer = kept[case.configuration] = _made(case, case.layer_arguments())
+            if len(kept) > LAYERS_KEPT:
+                kept.popitem(last=False)
+        if function == "compute_output_shape":
+            return Announced(tuple(layer.compute_output_shape(input_shape)))
+        y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.dtype))
+        return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
+
     def _layer(self, case: Case, probe: Probe) -> Any:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
         if key in self._layers:
             self._layers.move_to_end(key)
             return self._layers[key]
-        # zeros: the initial weights are replaced at once, and Keras's default costs a random draw
-        stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
-        zeros = {f"{stage}_initializer": "zeros" for stage in stages}
-        layer = getattr(keras.layers, case.keras_name)(**case.layer_arguments(), **zeros)
-        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))  # type: ignore[arg-type]
+        layer = _made(case, case.layer_arguments())
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
         for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
             getattr(layer, name).assign(kernel)
         if probe.bias is not None:
@@ -82,6 +93,13 @@ class KerasLayers:
         if len(self._layers) > LAYERS_KEPT:
             self._layers.popitem(last=False)
         return layer
+
+
+def _made(case: Case, arguments: dict[str, Any]) -> Any:
+    """The layer of the case, not built, from these arguments and initial weights of zero: they are replaced, and a random draw costs."""
+    stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
+    zeros = {f"{stage}_initializer": "zeros" for stage in stages}
+    return getattr(keras.layers, case.keras_name)(**arguments, **zeros)
 
 
 def _numpy(y: Any) -> Any:

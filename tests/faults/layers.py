@@ -7,7 +7,7 @@ kernel. A transposed convolution differs in its tables alone. Nothing of `refere
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Observed
+from conformance.subjects import Announced, Observed
 from reference.arguments import Array
 
 NOTHING = -1
@@ -73,6 +73,7 @@ class Layers:
     """The layers as they are defined. A fault is a subclass that overrides one method, and says in its docstring what it gets wrong."""
 
     modes: tuple[str, ...] = ("eager",)
+    shape_functions: tuple[str, ...] = ("the function of shapes",)
 
     def environment(self) -> dict[str, Any]:
         return {"keras": None, "backend": "numpy", "device": "cpu", "versions": {"numpy": np.__version__}, "flags": {}}
@@ -82,6 +83,28 @@ class Layers:
         kernel, bias = self.weights(case, probe)
         y = self.add_bias(case, self.layer(case, self.channels_last(case, probe.x), kernel), bias)
         return self.result(case, self.from_channels_last(case, y))
+
+    # what is said before there are values
+
+    def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
+        batch, *size = input_shape[:-1] if case.data_format == "channels_last" else (input_shape[0], *input_shape[2:])
+        # a side whose size is not known is as long as the window
+        spans = [Side(case, axis).e for axis in range(case.rank)]
+        some = replace(case, input_shape=(batch or 1, *(n or span for n, span in zip(size, spans, strict=True)), case.channels))
+        self.refuse(some)
+        told = [self.told(Side(some, axis), n is not None) for axis, n in enumerate(size)]
+        return Announced(self.arranged(case, batch, told), case.dtype)
+
+    def told(self, side: Side, known: bool) -> int | None:
+        """What is said of one side of the output."""
+        return self.told_size(side) if known else None
+
+    def told_size(self, side: Side) -> int:
+        """The same, for a side of the input whose size is known."""
+        return self.transposed_outputs(side) if side.case.transposed else self.outputs(side)
+
+    def arranged(self, case: Case, batch: int | None, told: list[int | None]) -> tuple[int | None, ...]:
+        return (batch, *told, case.filters) if case.data_format == "channels_last" else (batch, case.filters, *told)
 
     # what is refused
 

@@ -78,3 +78,44 @@ class InputOverwritten(Layers):
         self.refuse(case)
         np.negative(probe.x, out=probe.x)
         return super().forward(case, probe, mode)
+
+
+@planted("states")
+class ResultKeptForALayer(Layers):
+    """A layer gives its first result again for every input of the same shape."""
+
+    def __init__(self) -> None:
+        self._results: dict[Any, Observed] = {}
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        key = (case.configuration, case.input_shape)
+        if key not in self._results:
+            self._results[key] = super().forward(case, probe, mode)
+        return self._results[key]
+
+
+@planted("states")
+class ResultKeptForAnInput(Layers):
+    """A layer knows its input by where it lies, and does not look at it again."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Observed] | None = None
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        key = (case, probe.x.__array_interface__["data"])
+        if self._last is None or self._last[0] != key:
+            self._last = (key, super().forward(case, probe, mode))
+        return self._last[1]
+
+
+@planted("states")
+class ResultsShareABuffer(Layers):
+    """A layer writes every result into the one that it gave for the same shape before."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[Any, Array] = {}
+
+    def result(self, case: Case, y: Array) -> Observed:
+        buffer = self._buffers.setdefault((case.configuration, y.shape), np.empty_like(y))
+        buffer[...] = y
+        return Observed(buffer, case.dtype)

@@ -1,0 +1,13 @@
+"""Claim: a layer called again gives the defined result again, whatever it computed before."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.repeated import REPEATED
+from conformance.plugin import Check
+
+
+def test_repeated(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, REPEATED)

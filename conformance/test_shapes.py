@@ -1,0 +1,13 @@
+"""Claim: shapes told before values are the shapes of the values, whatever is known of the input."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.shapes import SHAPES
+from conformance.plugin import Check
+
+
+def test_shapes(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, SHAPES)
