@@ -213,7 +213,7 @@ def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
         if kind.multiplied and rank > 1:
             found += [each for family in (strided, joint) for each in unlike(family, "", rank) if max(each).stride > 1]
         for each in found:
-            chosen = tuple(plain if window in lost else window for window in each)
+            chosen = tuple((window._replace(kernel=1) if kind.multiplied else plain) if window in lost else window for window in each)
             given = list(unlike_sizes(chosen, sizes, fits))
             row = next(plain_rows)
             for size in given:
