@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.cases import Case
 from conformance.deviations import Deviation
+from conformance.subjects import MODES
 
 FULL_GRIDS = ("standard", "exhaustive")
 """Grids on which every entry that applies must find a case."""
@@ -25,18 +26,22 @@ def stale(
     environment: Mapping[str, Any],
     checks: Sequence[tuple[Case, str, str]],
     seen: Mapping[str | None, int],
+    partial: Collection[str] = (),
 ) -> list[str]:
     """A line for each entry that applies here but covers none of the checks, or, if heuristic, deviated in none of those it covers.
 
     ``checks`` are case, mode and claim of everything the run came to a verdict on; ``seen`` counts those that came to each deviation. An
-    entry for modes, claims or types that the run had none of is left alone. Meant for a complete run of a full grid.
+    entry for modes, claims or types that the run had none of is left alone, and so is one that may well occur in what a mode was not run
+    on: ``partial`` names the modes of which only a part of the grid was run. Meant for a complete run of a full grid.
     """
     complaints = []
     scopes = {(mode, claim, case.dtype) for case, mode, claim in checks}
     for entry in entries:
         if not entry.applies(environment) or seen.get(entry.id):
             continue
-        if not any(entry.speaks_of(mode=mode, claim=claim, dtype=dtype) for mode, claim, dtype in scopes):
+        spoken_of = {mode for mode, claim, dtype in scopes if entry.speaks_of(mode=mode, claim=claim, dtype=dtype)}
+        elsewhere = [mode for mode in MODES if mode not in partial and entry.speaks_of(mode=mode)]
+        if not spoken_of or (elsewhere and spoken_of <= set(partial)):
             continue
         if any(entry.covers(case, mode, claim) for case, mode, claim in checks):
             if entry.heuristic:

@@ -30,6 +30,7 @@ AXIS_FACTS = (
     "total_padding",
     "rest",
     "windows_per_phase",
+    "windows_cut",
     "output_with_other_padding",
     "output",
 )
@@ -90,6 +91,7 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     length of a transposed one, on both sides together; ``rest`` how many elements of the longer side no window reaches.
     ``windows_per_phase`` is ``trunc((ceil(n / d) - k + s) / s)``: how many valid windows an implementation counts that samples every d-th
     element first and divides as C does; 0 or less where none fits.
+    ``windows_cut`` is ``trunc((n - e + s) / s)``, the same without sampling.
     ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
     of the other axis, of three the one at the other end. These two, ``total_padding`` and ``rest`` are None where an error is due.
     """
@@ -154,6 +156,7 @@ def _axis(n: int, k: int, s: int, d: int, p: int | None, padding: str, transpose
         "total_padding": total,
         "rest": rest,
         "windows_per_phase": int((-(-n // d) - k + s) / s),
+        "windows_cut": int((n - span + s) / s),
         "output_with_other_padding": swapped,
         "output": None if axis is None else axis.big if transposed else axis.small,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from conformance import deviations, grids
+from conformance import deviations, scopes
 from conformance.cases import Case
 from conformance.claims import CLAIMS
 from conformance.commands import CommandError
@@ -66,8 +66,8 @@ def _lines(entries: Sequence[Deviation]) -> Iterator[str]:
         "`python -m conformance known -o docs/deviations.md`; edit the list, not the page.",
         "",
         "Keras is the versions of Keras that deviate; an empty cell means all that were run (3.3 and later). The case is the smallest of",
-        "the grids that the entry speaks of: run it with `pytest conformance --case CASE`. *May* marks an entry of which some",
-        "covered cases conform, because the framework chooses among several algorithms.",
+        "the grids that the entry speaks of: run it with `pytest conformance --case CASE`, and `--mode` if one is named. *May* marks an",
+        "entry of which some covered cases conform, because the framework chooses among several algorithms.",
     )
     for backend, name in BACKENDS.items():
         found = [entry for entry in entries if entry.environment.get("backend") == backend]
@@ -92,6 +92,8 @@ def _row(entry: Deviation, entries: Sequence[Deviation]) -> str:
     smallest = minimal(entry, entries)
     upstream = f"[{entry.link.rpartition('/')[2]}]({entry.link})" if entry.link else ""
     case = f"`{smallest}`" if smallest else "none in the grids"
+    if (mode := first_mode(entry)) != MODES[0]:
+        case += f", mode `{mode}`"
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in (keras, outcome, f"{entry.reason} (`{entry.id}`)", case, upstream)) + " |"
 
 
@@ -103,16 +105,22 @@ def _range(wanted: SpecifierSet) -> str:
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid that the entry, and none before it in the same environment, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
+    mode = first_mode(entry)
     for grid in ("smoke", "standard"):
         covered = [
             case
-            for case in grids.grid(grid)
+            for case in scopes.cases(grid, mode, None)
             for claim in CLAIMS
-            if entry.covers(case, MODES[0], claim) and deviations.covering(before, case, MODES[0], claim) is None
+            if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]
         if covered:
             return min(covered, key=lambda case: (prod(case.input_shape) * prod(case.kernel_shape), len(str(case)), case))
     return None
+
+
+def first_mode(entry: Deviation) -> str:
+    """The first of the modes that the entry speaks of, eager if it is one of them."""
+    return next(mode for mode in MODES if entry.speaks_of(mode=mode))
 
 
 def _together(one: Deviation, other: Deviation) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, grids, models
+from conformance import completeness, deviations, grids, models, scopes
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
@@ -139,18 +139,27 @@ class Plan:
             shutil.rmtree(os.environ.pop(models.FOLDER), ignore_errors=True)
 
     @cached_property
-    def cases(self) -> tuple[Case, ...]:
-        """The chosen cases or those of the model as they are, or the grid, in each of the types that were asked for."""
+    def scopes(self) -> dict[str, scopes.Scope]:
+        """The modes that are run on a part of the grid only, and which."""
+        if self.chosen or self.model is not None or self.subject != KERAS:
+            return {}
+        return {mode: part for mode in self.modes if (part := scopes.scope(mode, self.backend)) is not None}
+
+    def cases(self, mode: str) -> tuple[Case, ...]:
+        """The chosen cases or those of the model as they are, or what the mode is run on of the grid, in each type that was asked for."""
         if self.chosen:
             return self.chosen
-        cases = grids.grid(self.grid) if self.model is None else self.model.cases
+        if self.model is not None:
+            cases = self.model.cases
+        else:
+            cases = scopes.cases(self.grid, mode, self.backend if self.subject == KERAS else None)
         return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
         """The cases and modes that a claim is to be checked in."""
         if claim.name not in self.claims:
             return []
-        return [(case, mode) for mode in self.modes for case in self.cases if claim.speaks_of(case, mode)]
+        return [(case, mode) for mode in self.modes for case in self.cases(mode) if claim.speaks_of(case, mode)]
 
 
 def _limits(config: pytest.Config) -> Limits:
@@ -188,7 +197,7 @@ def pytest_configure(config: pytest.Config) -> None:
         plan.list_model()
     if results and not hasattr(config, "workerinput"):
         try:
-            config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes)
+            config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes, {mode: str(part) for mode, part in plan.scopes.items()})
         except OSError as error:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
     if not hasattr(config, "workerinput"):
@@ -259,12 +268,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         subject = plan.subject
     scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
     if plan.model is not None:
-        scope = f"model {plan.model.source}, {len(plan.model.layers)} convolution layer(s), {len(plan.cases)} unlike"
+        scope = f"model {plan.model.source}, {len(plan.model.layers)} convolution layer(s), {len(plan.model.cases)} unlike"
     lines = [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
     if plan.model is not None:
         lines += [f"convformance: {note}" for note in plan.model.notes]
         lines += [f"convformance: not tested: {layer}" for layer in plan.model.untested]
-    return lines
+    return lines + [f"mode {mode}: only {part}" for mode, part in plan.scopes.items()]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -386,7 +395,7 @@ class Collected:
             strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
             if strict and self._environment is not None and whole:
                 checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
-                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations)
+                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations, self._plan.scopes)
             if self._tally.not_offered and not self._checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")
             if complaints:

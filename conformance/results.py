@@ -63,8 +63,8 @@ def _passes(outcome: Outcome, deviation: str | None) -> bool:
     return (outcome == Outcome.CONFORMS) == (deviation is None)
 
 
-def environment_record(subject: Record, grid: str, modes: tuple[str, ...]) -> Record:
-    """The first line: the machine, and the subject as it describes itself."""
+def environment_record(subject: Record, grid: str, modes: tuple[str, ...], scopes: Mapping[str, str] = MappingProxyType({})) -> Record:
+    """The first line: the machine, and the subject as it describes itself; ``scopes`` says which modes were run on a part of the grid."""
     return {
         "kind": "environment",
         "schema": SCHEMA,
@@ -74,13 +74,14 @@ def environment_record(subject: Record, grid: str, modes: tuple[str, ...]) -> Re
         **subject,
         "grid": grid,
         "modes": list(modes),
+        **({"scopes": dict(scopes)} if scopes else {}),
     }
 
 
 class Writer:
     """Writes a results file, line by line, so that an interrupted run keeps what it had."""
 
-    def __init__(self, path: Path, grid: str, modes: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, grid: str, modes: tuple[str, ...], scopes: Mapping[str, str] = MappingProxyType({})) -> None:
         """Open ``path`` for a new run.
 
         Raises:
@@ -88,7 +89,7 @@ class Writer:
         """
         self.path = path
         self._file: TextIO = path.open("w", encoding="utf-8")
-        self._grid, self._modes = grid, modes
+        self._grid, self._modes, self._scopes = grid, modes, scopes
         self._counts: Counter[str] = Counter()
         self._deviations: Counter[str] = Counter()
         self._started = time.monotonic()
@@ -98,7 +99,7 @@ class Writer:
         """The first line, once: later calls, one from each worker, say the same and are left out."""
         if not self._described:
             self._described = True
-            self._line(environment_record(subject, self._grid, self._modes))
+            self._line(environment_record(subject, self._grid, self._modes, self._scopes))
 
     def case(self, record: Record) -> None:
         self._counts[record["outcome"]] += 1
@@ -373,7 +374,7 @@ def _environment(record: Record, path: Path) -> Record:
     return cleaned
 
 
-_NESTED = {"versions", "flags", "modes"}
+_NESTED = {"versions", "flags", "modes", "scopes"}
 
 
 def _line(text: str, most: int) -> str:

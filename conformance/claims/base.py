@@ -55,12 +55,20 @@ class Claim:
         return self.judge(subject, case, mode)
 
 
+KEPT = 300
+"""Characters that are kept of the beginning of a long message, and of its end: some say what is wrong first, some behind a traceback."""
+
+
 def exception(error: Exception, due: str | None) -> Verdict:
     """What an exception comes to: the error that was due, or a defined result declined."""
     text = " ".join(_COLOUR.sub("", str(error)).split())
-    said = f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
+    said = f"{type(error).__name__}: {_shortened(text)}"
     if due is None:
         return Verdict(Outcome.DECLINED, said)
     if isinstance(error, ACCIDENTS):
         return Verdict(Outcome.DECLINED, f"an error is due ({due}), got an accident: {said}")
     return Verdict(Outcome.CONFORMS)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 2 * KEPT else f"{text[:KEPT]}…{text[-KEPT:]}"

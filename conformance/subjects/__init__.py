@@ -11,8 +11,10 @@ from conformance.cases import Case
 from conformance.probes import Probe
 from reference.arguments import Array
 
-MODES = ("eager", "graph", "xla", "predict", "saved", "exported")
-"""The ways of running a layer that a subject may offer; see `Subject.modes`."""
+MODES = ("eager", "graph", "xla", "predict", "saved", "exported", "litert", "onnx")
+"""The ways of running a layer that a subject may offer; see `Subject.modes`. ``eager``: called. ``graph``: compiled by the framework.
+``xla``: compiled by XLA where ``graph`` is not. ``predict``: a compiled model, in batches. ``saved``: saved and loaded, then called.
+``exported``: exported for the framework's own serving, ``litert`` and ``onnx`` for these runtimes, and run there."""
 
 
 class NotOfferedError(Exception):

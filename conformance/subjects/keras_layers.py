@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, whatever its configuration file says
@@ -14,7 +16,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.probes import Probe
-from conformance.subjects import Announced, Observed
+from conformance.subjects import MODES, Announced, Observed, keras_modes
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
 
 LAYERS_KEPT = 64
@@ -24,11 +26,11 @@ LAYERS_KEPT = 64
 class KerasLayers:
     """Real layers of ``keras.layers``, built once for all input sizes, their weights assigned, called as a user calls them."""
 
-    modes = ("eager",)
+    modes = MODES
     shape_functions = ("compute_output_shape", "keras.Input")
 
     def __init__(self) -> None:
-        self._layers: OrderedDict[tuple[Case, str], Any] = OrderedDict()
+        self._layers: OrderedDict[tuple[Case, str], _Kept] = OrderedDict()
         self._layers_without_values: OrderedDict[Case, Any] = OrderedDict()
 
     def environment(self) -> dict[str, Any]:
@@ -48,22 +50,20 @@ class KerasLayers:
         }
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
-        layer = self._layer(case, probe)
+        make = keras_modes.forward(mode)  # asked first: a mode that there is not refuses nothing
+        kept = self._kept(case, probe)
+        run = kept.way("forward", mode, lambda: make(kept.layer, case))
         x = probe.x if probe.x.dtype == case.dtype else keras.ops.convert_to_tensor(probe.x, case.dtype)
-        y = layer(x)
-        return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
+        return _observed(run(x))
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
-        layer = self._layer(case, probe)
+        make = keras_modes.gradients(mode)
+        kept = self._kept(case, probe)
         names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
-        variables = [getattr(layer, name) for name in names]
+        run = kept.way("gradients", mode, lambda: make(kept.layer, case, [getattr(kept.layer, name) for name in names]))
         x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
-        found = _DIFFERENTIATE[keras.backend.backend()](layer, x, variables, upstream)
-        return {
-            name: Observed(_numpy(gradient), str(keras.backend.standardize_dtype(gradient.dtype)))
-            for name, gradient in zip(["input", *names], found, strict=True)
-            if gradient is not None
-        }
+        found = zip(["input", *names], run(x, upstream), strict=True)
+        return {name: _observed(gradient) for name, gradient in found if gradient is not None}
 
     def output_shape(self, case: Case, input_shape: tuple[int | None, ...], function: str) -> Announced:
         kept = self._layers_without_values
@@ -77,7 +77,7 @@ class KerasLayers:
         y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.dtype))
         return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
 
-    def _layer(self, case: Case, probe: Probe) -> Any:
+    def _kept(self, case: Case, probe: Probe) -> _Kept:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
         if key in self._layers:
@@ -89,10 +89,28 @@ class KerasLayers:
             getattr(layer, name).assign(kernel)
         if probe.bias is not None:
             layer.bias.assign(probe.bias)
-        self._layers[key] = layer
+        kept = self._layers[key] = _Kept(layer, {})
         if len(self._layers) > LAYERS_KEPT:
             self._layers.popitem(last=False)
-        return layer
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A built layer, and what the modes made of it."""
+
+    layer: Any
+    ways: dict[tuple[str, str], Callable[..., Any]]
+
+    def way(self, method: str, mode: str, make: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+        """What a mode made for a method of the subject, or makes now."""
+        if (method, mode) not in self.ways:
+            self.ways[method, mode] = make()
+        return self.ways[method, mode]
+
+
+def _observed(y: Any) -> Observed:
+    return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
 
 
 def _made(case: Case, arguments: dict[str, Any]) -> Any:
@@ -106,33 +124,3 @@ def _numpy(y: Any) -> Any:
     if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
         y = keras.ops.cast(y, "float32")
     return np.asarray(keras.ops.convert_to_numpy(y))
-
-
-def _differentiate_tensorflow(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = layer(x)
-    return tape.gradient(y, [x, *(variable.value for variable in variables)], output_gradients=upstream)
-
-
-def _differentiate_jax(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    import jax
-
-    def run(x: Any, *weights: Any) -> Any:
-        return layer.stateless_call(weights, (), x)[0]
-
-    _, pull_back = jax.vjp(run, x, *(variable.value for variable in variables))
-    return pull_back(upstream)
-
-
-def _differentiate_torch(layer: Any, x: Any, variables: list[Any], upstream: Any) -> Any:
-    import torch
-
-    x = x.detach().requires_grad_()
-    return torch.autograd.grad(layer(x), [x, *(variable.value for variable in variables)], grad_outputs=upstream)
-
-
-_DIFFERENTIATE = {"tensorflow": _differentiate_tensorflow, "jax": _differentiate_jax, "torch": _differentiate_torch}
-"""Gradients with respect to the input and the variables, by each framework's own differentiation."""

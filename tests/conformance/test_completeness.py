@@ -47,3 +47,18 @@ def test_an_entry_that_no_case_came_to_is_said_where_it_applies(tmp_path: Path, 
     if says is not None:
         assert len(complaints) == 1
         assert says in complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("modes", "partial", "asked_for"),
+    [
+        (["eager", "predict"], ["predict"], False),  # it may occur in what predict was not run on
+        (["predict"], ["predict"], True),  # or where should it occur?
+        (["eager", "predict"], [], True),
+        (["eager"], [], False),  # not run
+    ],
+)
+def test_an_entry_is_asked_for_where_its_cases_were_run(modes: list[str], partial: list[str], asked_for: bool, tmp_path: Path) -> None:
+    one = entry(tmp_path, f"where = {{ batch = 7, mode = {modes} }}")
+    complaints = stale([one], ENVIRONMENT, [(CASES[0], "predict", "forward")], {}, partial)
+    assert bool(complaints) == asked_for

@@ -70,7 +70,7 @@ AXES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     # a window of 5 over 4 fits nowhere
     "conv2d-valid-in1x4x4x1-k3x1-f1-s1x1-d2x1": (
-        {"total_padding": None, "rest": None, "output": None, "output_with_other_padding": None, "windows_per_phase": 0},
+        {"total_padding": None, "rest": None, "output": None, "output_with_other_padding": None, "windows_per_phase": 0, "windows_cut": 0},
         {"total_padding": None, "rest": None, "output": None, "output_with_other_padding": None, "windows_per_phase": 4},
     ),
     # width padded by the height's nothing: a window of 4 over 1 fits nowhere

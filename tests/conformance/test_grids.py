@@ -19,7 +19,7 @@ PARTS = [(name, layer, padding) for name in BOUNDS for layer in LAYERS_OF[name] 
 
 
 def accepted_axes(bounds: Bounds, layer: str) -> set[Configuration]:
-    """Every (size, kernel, stride, dilation, output_padding) within the bounds that Keras takes: most layers take no strides with dilation."""
+    """Every (size, kernel, stride, dilation, output_padding) within the bounds that Keras takes: strides with dilation of some."""
     everything = product(*(range(1, most + 1) for most in (bounds.size, bounds.kernel, bounds.stride, bounds.dilation)))
     kind = LAYERS[layer]
     return {

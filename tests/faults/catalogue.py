@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from conformance import grids
+from conformance import grids, scopes
 from conformance.cases import Case
 from conformance.claims import CLAIMS
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES, NotOfferedError, Subject
 from tests.faults.planting import FAULTS, Fault
 
-MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "shapes", "published")
+MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "modes", "shapes", "published")
 """Where faults are planted; each is a class of them."""
 
 for _module in MODULES:
@@ -25,14 +25,15 @@ for _module in MODULES:
 
 @dataclass(frozen=True)
 class Rejection:
-    """The first case by which the gate rejects a subject, the claim that does, and its verdict."""
+    """The first case by which the gate rejects a subject, in which mode, the claim that does, and its verdict."""
 
     case: Case
+    mode: str
     claim: str
     verdict: Verdict
 
     def __str__(self) -> str:
-        return f"{self.claim}: {self.verdict.outcome} at {self.case}"
+        return f"{self.claim}: {self.verdict.outcome} at {self.case} [{self.mode}]"
 
 
 def faults() -> tuple[Fault, ...]:
@@ -45,14 +46,15 @@ def rejections(subject: Subject, cases: Iterable[Case]) -> Iterator[Rejection]:
     modes = [mode for mode in MODES if mode in subject.modes]
     for case in cases:
         for claim, mode in product(CLAIMS.values(), modes):
-            if not claim.speaks_of(case, mode):
+            run = scopes.as_run(case, mode)
+            if not claim.speaks_of(run, mode):
                 continue
             try:
-                verdict = claim(subject, case, mode)
+                verdict = claim(subject, run, mode)
             except NotOfferedError:
                 continue
             if verdict.outcome != Outcome.CONFORMS:
-                yield Rejection(case, claim.name, verdict)
+                yield Rejection(run, mode, claim.name, verdict)
 
 
 def rejection(fault: Fault, grid: str) -> Rejection | None:
@@ -61,8 +63,8 @@ def rejection(fault: Fault, grid: str) -> Rejection | None:
 
 
 def in_order(fault: Fault, grid: str) -> tuple[Case, ...]:
-    """The cases of a grid: in the grid's own order for a fault of memory; for others shuffled, which meets most faults early."""
-    return grids.grid(grid) if fault.kind == "states" else _shuffled(grid)
+    """The cases of a grid: in the grid's own order for faults of memory and of modes; for others shuffled, which meets most early."""
+    return grids.grid(grid) if fault.kind in ("states", "modes") else _shuffled(grid)
 
 
 @lru_cache

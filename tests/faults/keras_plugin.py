@@ -31,12 +31,12 @@ class Plant(NamedTuple):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--plant", choices=tuple(PLANTS), required=True, help="the fault to plant in Keras")
+    parser.addoption("--plant", choices=(*PLANTS, *MODE_PLANTS), required=True, help="the fault to plant in Keras")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     importlib.import_module("conformance.subjects.keras_layers")  # chooses the backend before Keras is imported
-    PLANTS[config.getoption("--plant")].plant()
+    {**PLANTS, **MODE_PLANTS}[config.getoption("--plant")].plant()
 
 
 def _module(name: str) -> Any:
@@ -108,6 +108,8 @@ def _odd_crop(case: Case) -> bool:
 
 # Keras's layers
 
+_BASES = (("base_conv", "BaseConv"), ("base_conv_transpose", "BaseConvTranspose"))
+
 
 def _change_call(name: str, changes: Callable[[Any], dict[str, Any]]) -> None:
     """Make a method of both base layers see other attributes than the layer has."""
@@ -126,7 +128,7 @@ def _change_call(name: str, changes: Callable[[Any], dict[str, Any]]) -> None:
 
         return method
 
-    for module, layer in (("base_conv", "BaseConv"), ("base_conv_transpose", "BaseConvTranspose")):
+    for module, layer in _BASES:
         _replace(getattr(_module(f"layers.convolutional.{module}"), layer), name, changed)
 
 
@@ -140,6 +142,38 @@ def _dilation_ignored() -> None:
 
 def _bias_lost() -> None:
     _change_call("call", lambda layer: {"use_bias": layer.use_bias and layer.data_format == "channels_last"})
+
+
+# what happens in some modes only
+
+
+def _wrong_when_traced() -> None:
+    keras = importlib.import_module("keras")
+
+    def traced(x: Any) -> bool:
+        try:
+            keras.ops.convert_to_numpy(x)
+        except Exception:  # each backend has its own for numbers that are not there yet
+            return True
+        return False
+
+    def changed(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, inputs: Any) -> Any:
+            outputs = original(self, inputs)
+            return outputs + 1 if traced(inputs) else outputs
+
+        return call
+
+    for module, layer in _BASES:
+        _replace(getattr(_module(f"layers.convolutional.{module}"), layer), "call", changed)
+
+
+def _strides_not_saved() -> None:
+    def changed(original: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self: {**original(self), "strides": (1,) * self.rank}
+
+    for module, layer in _BASES:
+        _replace(getattr(_module(f"layers.convolutional.{module}"), layer), "get_config", changed)
 
 
 # what the layers hand to the backend
@@ -174,6 +208,24 @@ def _bfloat16_operands() -> None:
 
     _change_operands("conv", rounded)
 
+
+MODE_PLANTS = {
+    **{
+        f"wrong-when-traced-{mode}": Plant(
+            "The layers add 1 where the numbers of the input are not known yet.", backends, lambda case: True, _wrong_when_traced, mode
+        )
+        for mode, backends in (
+            ("graph", ("jax", "tensorflow")),
+            ("xla", ("tensorflow",)),
+            ("predict", ("jax", "tensorflow")),
+            ("exported", ("jax", "tensorflow")),
+        )
+    },
+    "strides-not-saved": Plant(
+        "The strides of a layer are not saved.", ALL, lambda case: max(case.strides) > 1, _strides_not_saved, "saved"
+    ),
+}
+"""Faults that an eager run cannot see; ``named`` is the mode that does."""
 
 PLANTS = {
     "same-shifted": Plant(

@@ -15,6 +15,7 @@ from reference import definition
 from reference.arguments import Array
 from tests.faults.arithmetic import BFLOAT16, rounded
 from tests.faults.layers import Layers
+from tests.faults.modes import InModes
 
 
 class Forwards(Layers):
@@ -147,7 +148,7 @@ class ByTheDefinition(ByTheReference):
 
 RIGHT = (
     Layers, Forwards, Backwards, EvenBeforeOdd, Pairwise, InBlocks, Compensated, Fused, Wide, BiasFirst, InThreeTerms,
-    ByTheReference, ByTheDefinition,
+    ByTheReference, ByTheDefinition, InModes,
 )  # fmt: skip
 
 

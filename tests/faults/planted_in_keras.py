@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from conformance.cases import Case, parse
-from tests.faults.keras_plugin import PLANTS
+from tests.faults.keras_plugin import MODE_PLANTS, PLANTS
 
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,23 @@ def test_plant_is_rejected_and_named(name: str, untouched: dict[Case, dict[str, 
     assert shown
     assert all(plant.region(parse(case)) and outcome == records[parse(case)]["outcome"] for case, outcome in shown)
     assert plant.named in said
+
+
+CASES = ("conv2d-same-in1x4x4x2-k3x2-f3-s1x2", "conv2d_transpose-valid-in1x3x3x2-k2x3-f2-s2x1", "conv2d-valid-in1x4x4x2-k1x3-f1-s1x1")
+
+
+@pytest.mark.parametrize("name", [name for name, plant in MODE_PLANTS.items() if BACKEND in plant.backends])
+def test_a_plant_that_eager_cannot_see_is_rejected_in_its_mode(name: str, tmp_path: Path) -> None:
+    """So the mode takes the way that it says it takes."""
+    plant = MODE_PLANTS[name]
+    outcomes = {}
+    for mode in ("eager", plant.named):
+        options = ["--mode", mode, "--claim", "forward", *(part for case in CASES for part in ("--case", case))]
+        code, records, said = run(tmp_path, [*options, "-p", "tests.faults.keras_plugin", "--plant", name, "--in-process"])
+        assert code == (mode != "eager"), said[-2000:]
+        outcomes[mode] = {str(case): record["outcome"] == "conforms" for case, record in records.items()}
+    assert outcomes["eager"] == dict.fromkeys(CASES, True)
+    assert outcomes[plant.named] == {case: not plant.region(parse(case)) for case in CASES}
 
 
 def _of(record: dict[str, Any]) -> tuple[str, str | None]:
