@@ -135,8 +135,9 @@ class Plan:
 
     def forget_model(self) -> None:
         """Leave nothing of the model behind."""
-        if self.model_source is not None:
-            shutil.rmtree(os.environ.pop(models.FOLDER), ignore_errors=True)
+        folder = os.environ.pop(models.FOLDER, None) if self.model_source is not None else None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @cached_property
     def scopes(self) -> dict[str, scopes.Scope]:

@@ -130,17 +130,20 @@ def _layers(layer: Any, path: tuple[str, ...], seen: set[int] | None = None) -> 
         here = (*path, inner.name)
         if concerns(inner):
             yield "/".join(here), inner
-            if type(inner).__name__ in LAYER_NAMES:
+            if _from_keras(inner):  # nothing inside is called by itself
                 continue
         yield from _layers(inner, here, seen)
 
 
 def concerns(layer: Any) -> bool:
     """Whether a layer is a convolution, or may be one: a kind of Keras's convolution layers, or of unknown make and with weights."""
-    known = type(layer).__module__.partition(".")[0] == "keras"
     if any(base.__name__ in LAYER_NAMES or base.__name__.startswith("ConvLSTM") for base in type(layer).__mro__):
         return True
-    return not known and not isinstance(layer, keras.Model) and bool(layer._trainable_variables)
+    return not _from_keras(layer) and not isinstance(layer, keras.Model) and bool(layer._trainable_variables)
+
+
+def _from_keras(layer: Any) -> bool:
+    return str(type(layer).__module__).partition(".")[0] == "keras"
 
 
 def why_not(layer: Any) -> str | None:
@@ -150,7 +153,7 @@ def why_not(layer: Any) -> str | None:
         bases = [base.__name__ for base in kind.__mro__[1:] if base.__name__ in LAYER_NAMES]
         if bases:
             return f"a class derived from {bases[0]}: what it computes is not known here"
-        if kind.__module__.partition(".")[0] == "keras":
+        if _from_keras(layer):
             return "not one of the layers that are tested"
         return "a layer of unknown make: what it computes is not known here"
     if getattr(layer, "lora_enabled", False):

@@ -69,12 +69,12 @@ def test_every_axis_configuration_is_run_in_every_position_without_groups(name: 
 
 @pytest.mark.parametrize("layer", ["depthwise_conv2d", "separable_conv2d"])
 @pytest.mark.parametrize("name", FAMILY)
-def test_every_axis_configuration_of_a_depthwise_layer_is_also_run_with_the_stride_on_both_axes(name: str, layer: str) -> None:
+def test_every_strided_axis_of_a_depthwise_layer_is_also_run_with_the_stride_on_both_axes(name: str, layer: str) -> None:
     if layer not in LAYERS_OF[name]:
         assert name == "smoke"
         return
     for padding, number in product(LAYERS[layer].paddings, (0, 1)):
-        wanted = {c for c in accepted_axes(LAYERS_OF[name][layer], layer) if padding == "same" or window_fits(c)}
+        wanted = {c for c in accepted_axes(LAYERS_OF[name][layer], layer) if c[2] > 1 and (padding == "same" or window_fits(c))}
         cases = [case for case in grid(name) if (case.layer, case.padding) == (layer, padding) and error_due(case) is None]
         alike = {axis(case, number) for case in cases if case.strides[0] == case.strides[1] and case.kernel_size[0] != case.kernel_size[1]}
         assert wanted <= alike
