@@ -20,7 +20,8 @@ Size = TypeVar("Size", int, int | None)
 """Of a shape that is known, or of one that may not be."""
 
 PADDINGS = ("valid", "same", "causal")
-DTYPES = ("float32", "float64", "float16", "bfloat16")
+DTYPES = ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
+"""What Keras's ``dtype`` argument may be here: a type, or a policy that computes in one type and keeps its variables in another."""
 DATA_FORMATS = ("channels_last", "channels_first")
 DATA = ("symmetric", "wide_input", "wide_kernel", "wide_pointwise")
 """How exact data share their amplitude between input and kernel, or both kernels of a separable layer (see `conformance.probes`)."""
@@ -190,6 +191,16 @@ class Case:
     def pointwise_shape(self) -> tuple[int, ...]:
         """The shape of a separable layer's pointwise kernel as Keras has it."""
         return (*(1,) * self.rank, self.channels * self.depth_multiplier, self.filters)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type that the layer computes in, which is the type of its result: of a mixed policy the one in its name."""
+        return self.dtype.removeprefix("mixed_")
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the layer's weights, and so of their gradients: float32 under a mixed policy."""
+        return self.dtype if self.dtype == self.compute_dtype else "float32"
 
     def in_layout(self, shape: tuple[Size, ...]) -> tuple[Size, ...]:
         """``shape``, given with its channels last, in the data format of this case."""

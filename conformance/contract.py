@@ -168,7 +168,7 @@ def reached(case: Case) -> Array:
 
     The others are zero, or the bias, by definition: what no window sees, and the zeros appended behind a transposed convolution.
     """
-    return _joined(case, case.filters, of_output=True)
+    return taps_met(case, case.filters, of_output=True) > 0
 
 
 def reached_by_gradients(case: Case) -> dict[str, Array]:
@@ -177,26 +177,33 @@ def reached_by_gradients(case: Case) -> dict[str, Array]:
     Shapes as ``input``, kernels (by Keras's names) and ``bias`` of the case. Nothing contributes to an input element that no window
     sees, or to a tap that meets nothing.
     """
-    taps = []
-    for axis in axes(case):
-        met = np.zeros(axis.kernel, dtype=bool)
-        met[[tap.tap for tap in axis.taps()]] = True
-        taps.append(met)
-    kernel = np.broadcast_to(reduce(np.logical_and.outer, taps)[..., None, None], case.kernel_shape)
+    kernel = np.broadcast_to(positions_joined(case) > 0, case.kernel_shape)
     bias = np.full(case.filters, 0 not in output_shape(case))
     kernels = (kernel, np.full(case.pointwise_shape, reached(case).any())) if case.separable else (kernel,)
-    return {"input": _joined(case, case.channels, of_output=False), **dict(zip(case.kernel_names, kernels, strict=True)), "bias": bias}
+    met = taps_met(case, case.channels, of_output=False) > 0
+    return {"input": met, **dict(zip(case.kernel_names, kernels, strict=True)), "bias": bias}
 
 
-def _joined(case: Case, channels: int, *, of_output: bool) -> Array:
-    """True for the elements of the output, or else of the input, that some tap joins with the other side."""
+def taps_met(case: Case, channels: int, *, of_output: bool) -> Array:
+    """How many taps join each element of the output, or else of the input, with the other side; in the case's data format."""
     each = []
     for axis in axes(case):
         of_big = case.transposed == of_output
-        along = np.zeros(axis.big if of_big else axis.small, dtype=bool)
+        along = np.zeros(axis.big if of_big else axis.small, dtype=np.int64)
         for tap in axis.taps():
-            along[tap.big if of_big else tap.small] = True
+            along[tap.big if of_big else tap.small] += 1
         each.append(along)
-    spatial = reduce(np.logical_and.outer, each)
+    spatial = reduce(np.multiply.outer, each)
     full = np.broadcast_to(spatial[None, ..., None], (case.batch, *spatial.shape, channels))
     return full if case.data_format == "channels_last" else np.moveaxis(full, -1, 1)
+
+
+def positions_joined(case: Case) -> Array:
+    """How many pairs of positions each tap of the kernel joins in one item of the batch, shape (*kernel_size, 1, 1)."""
+    each = []
+    for axis in axes(case):
+        joined = np.zeros(axis.kernel, dtype=np.int64)
+        for tap in axis.taps():
+            joined[tap.tap] = len(range(axis.small)[tap.small])
+        each.append(joined)
+    return np.asarray(reduce(np.multiply.outer, each)[..., None, None])

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from conformance import deviations, repro
+from conformance import deviations
 from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
 from conformance.isolated import Host
-from conformance.outcomes import Outcome, Verdict
+from conformance.outcomes import FATAL, Outcome, Verdict
 from conformance.results import Record, case_record
 from conformance.subjects import SubjectError
 
@@ -68,28 +68,33 @@ class Gate:
         """The entries that speak of this environment."""
         return tuple(entry for entry in self._entries if entry.applies(self.environment))
 
+    def fatal(self, case: Case, mode: str, claim: Claim) -> bool:
+        """Whether it is known that this check takes its process down; `judge` then gives it one for itself."""
+        known, before = self._expected(case, mode, claim)
+        return before in FATAL or (known is not None and known.outcome in FATAL)
+
+    def _expected(self, case: Case, mode: str, claim: Claim) -> tuple[Deviation | None, Outcome | None]:
+        """The deviation that covers the check, and what it came to in the baseline."""
+        before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
+        return deviations.covering(self._known, case, mode, claim.name), before
+
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
-        known = deviations.covering(self._known, case, mode, claim.name)
-        before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
-        fatal = before in _FATAL or (known is not None and known.outcome in _FATAL)
+        known, before = self._expected(case, mode, claim)
         try:
-            verdict, seconds = (self._host.alone if fatal else self._host.judge)(case, mode, claim)
+            verdict, seconds = (self._host.alone if self.fatal(case, mode, claim) else self._host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
-        return Judgement(record, held.why if held.passes else self._text(case, mode, verdict, held.why))
+        return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))
 
-    def _text(self, case: Case, mode: str, verdict: Verdict, why: str) -> str:
+    def _text(self, case: Case, mode: str, claim: Claim, verdict: Verdict, why: str) -> str:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
-        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
+        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.script is None:
             return text
-        return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
-
-
-_FATAL = (Outcome.CRASHED, Outcome.HUNG)
-"""What would take the run down with it."""
+        script = claim.script(case, self.environment["backend"], verdict.at, verdict.message)
+        return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:

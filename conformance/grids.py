@@ -17,6 +17,7 @@ Families, for each layer and padding:
 - **square**: over two and three axes, each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
   axis and across two; an output padding that is not below its stride, one axis at a time;
+- **long**: a few layers with many channels, for what only long sums show;
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
 What does not belong to an axis (channels, filters, batch, groups, depth multiplier, bias, data format, amplitude of the data) is spread
@@ -124,6 +125,14 @@ REGRESSIONS = (
 )
 
 
+LONG = (
+    "conv2d-same-in2x4x4x512-k3x3-f32-s1x1",  # up to 4,608 terms
+    "conv2d-same-in2x4x4x64-k3x3-f36-s1x1",
+    "conv2d_transpose-valid-in2x4x4x256-k3x3-f46-s1x1",
+)
+"""Sums as long as those of real layers. Random data of zero mean, and enough elements for a statistical verdict, come with these ids."""
+
+
 class Network(NamedTuple):
     """The convolution layers of a known network, the distinct ones, on an image of the size it was made for; and where that is from."""
 
@@ -165,7 +174,7 @@ def grid(name: str) -> tuple[Case, ...]:
     for layer, bounds in {**dict.fromkeys(TWO_AXES, BOUNDS[name]), **FAMILY[name]}.items():
         for padding in LAYERS[layer].paddings:
             cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
-    cases.update(dict.fromkeys(case for case in map(parse, REGRESSIONS) if _holds(BOUNDS[name], case)))
+    cases.update(dict.fromkeys(case for case in map(parse, (*REGRESSIONS, *LONG)) if _holds(BOUNDS[name], case)))
     return tuple(cases)
 
 

@@ -28,6 +28,10 @@ class Outcome(StrEnum):
     """No result within the time allowed."""
 
 
+FATAL = (Outcome.CRASHED, Outcome.HUNG)
+"""What takes the process down with it: whatever may come to these is run in one of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """An outcome, and for people why: ``message`` is empty for a case that conforms.

@@ -6,20 +6,23 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, grids, models, scopes
+from conformance import completeness, deviations, exploring, grids, models, scopes
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.entry import PACKAGE, names_the_gate
+from conformance.explore import SECONDS, Explorer
+from conformance.exploring import EXPLORED, Exploration, Stretch
 from conformance.gate import KERAS, Gate
 from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
@@ -44,9 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--model", metavar="FILE.keras|MODULE:CALLABLE", help="run the convolution layers of this model, at their real shapes")
     group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
     group.addoption(
-        "--claim", metavar="C,…", help=f"what to check of every case: {', '.join(CLAIMS)} (default: all; of a model, results alone)"
+        "--claim",
+        metavar="C,…",
+        help=f"what to check of every case: {', '.join(CLAIMS)} (default: of a grid, all; of a model, results alone)",
     )
     group.addoption("--dtype", metavar="T,…", help=f"run the grid in these types: {', '.join(DTYPES)} (default: as the grid has it)")
+    group.addoption(
+        "--explore",
+        nargs="?",
+        type=float,
+        const=SECONDS,
+        metavar="SECONDS",
+        help="instead of a grid draw cases far beyond it, for so long (default: %(const)s), and find the smallest that fails",
+    )
     group.addoption("--subject", default=KERAS, metavar="MODULE:ATTRIBUTE", help="test this implementation instead of keras.layers")
     group.addoption("--results", metavar="FILE.jsonl", help="write what was found, one JSON object a line")
     group.addoption("--baseline", metavar="OLD.jsonl", help="fail only for what no longer comes out as in this earlier run, or conforms")
@@ -70,13 +83,25 @@ class Plan:
         self.model_source: str | None = config.getoption("--model")
         if self.model_source is not None and self.chosen:
             raise pytest.UsageError("--model and --case exclude each other: a model has its own cases")
-        usual = [
-            name for name, claim in CLAIMS.items() if claim.of_models or not (self.model_source or config.getoption("--grid") == "models")
-        ]
+        of_layers = self.model_source is not None or config.getoption("--grid") == "models"
+        usual = [name for name, claim in CLAIMS.items() if (claim.of_models if of_layers else claim.of_grids)]
         self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim") or ",".join(usual))
         self.dtypes = _some_of(DTYPES, "dtype", config.getoption("--dtype")) if config.getoption("--dtype") else None
         self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        self.grid: str = "cases" if self.chosen else "model" if self.model_source else config.getoption("--grid")
+        self.explore: float | None = config.getoption("--explore")
+        if self.explore is not None and not (0 < self.explore < 1e6):
+            raise pytest.UsageError(f"--explore takes seconds, got {self.explore:g}")
+        if self.explore is not None and find_spec("hypothesis") is None:
+            raise pytest.UsageError("--explore draws cases with Hypothesis: pip install 'convformance[explore]'")
+        self.grid: str = (
+            "explore"
+            if self.explore is not None
+            else "cases"
+            if self.chosen
+            else "model"
+            if self.model_source
+            else config.getoption("--grid")
+        )
         self.subject: str = config.getoption("--subject")
         old = config.getoption("--baseline")
         self.baseline = Baseline(Path(old)) if old else None
@@ -142,13 +167,16 @@ class Plan:
     @cached_property
     def scopes(self) -> dict[str, scopes.Scope]:
         """The modes that are run on a part of the grid only, and which."""
-        if self.chosen or self.model is not None or self.subject != KERAS:
+        if self.chosen or self.model is not None or self.explore is not None or self.subject != KERAS:
             return {}
         return {mode: part for mode in self.modes if (part := scopes.scope(mode, self.backend)) is not None}
 
     def cases(self, mode: str) -> tuple[Case, ...]:
-        """The chosen cases or those of the model as they are, or what the mode is run on of the grid, in each type that was asked for."""
-        if self.chosen:
+        """The chosen cases or those of the model as they are, or what of the grid the mode is run on, in each type that was asked for.
+
+        An exploration has no list of them.
+        """
+        if self.chosen or self.explore is not None:
             return self.chosen
         if self.model is not None:
             cases = self.model.cases
@@ -185,6 +213,7 @@ PLAN = pytest.StashKey[Plan]()
 WRITER = pytest.StashKey[Writer]()
 TALLY = pytest.StashKey[Tally]()
 COMPLAINTS = pytest.StashKey[list[str]]()
+EXPLORATION = pytest.StashKey[Exploration]()
 CHECKS = pytest.StashKey[int]()
 
 
@@ -201,6 +230,9 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes, {mode: str(part) for mode, part in plan.scopes.items()})
         except OSError as error:
             raise pytest.UsageError(f"cannot write results file {results}: {error.strerror}") from None
+    if plan.explore is not None:
+        config.stash[EXPLORATION] = Exploration(config, plan.explore, plan.chosen)
+        config.pluginmanager.register(config.stash[EXPLORATION], "convformance-exploration")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Collected(config), "convformance-collected")
         if plan.baseline is not None:
@@ -231,11 +263,13 @@ def _asks_for_the_gate(config: pytest.Config) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Only what was asked for. Up-sampling belongs to the full grids, and has nothing to do with implementations that are not Keras's."""
     plan = config.stash[PLAN]
-    if collection_path.parent == Path(__file__).parent:
-        claim = collection_path.stem.removeprefix("test_")
-        if claim in CLAIMS and claim not in plan.claims:
+    if collection_path.parent == PACKAGE:
+        if collection_path.suffix == ".py" and (collection_path.name == exploring.MODULE) != (plan.explore is not None):
             return True
-    if collection_path.name == "test_upsampling.py" and collection_path.parent == Path(__file__).parent:
+        claim = collection_path.stem.removeprefix("test_")
+        if claim in CLAIMS and (claim not in plan.claims or not (CLAIMS[claim].of_grids or (plan.model and plan.model.has_weights))):
+            return True
+    if collection_path.name == "test_upsampling.py" and collection_path.parent == PACKAGE:
         return None if plan.grid in completeness.FULL_GRIDS and plan.subject == KERAS else True
     return None
 
@@ -267,7 +301,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         subject = f"Keras {keras} on {plan.backend} {installed(*FRAMEWORKS.get(plan.backend, ()))}"
     else:
         subject = plan.subject
-    scope = f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
+    exploration = config.stash.get(EXPLORATION, None)
+    scope = exploration.scope if exploration else f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
     if plan.model is not None:
         scope = f"model {plan.model.source}, {len(plan.model.layers)} convolution layer(s), {len(plan.model.cases)} unlike"
     lines = [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
@@ -349,6 +384,31 @@ def check(gate: Gate) -> Check:
     return Check(gate)
 
 
+@pytest.fixture
+def explore(request: pytest.FixtureRequest, gate: Gate) -> Callable[[Stretch], None]:
+    """Runs a stretch of an exploration, and reports everything that it judged."""
+    plan = request.config.stash[PLAN]
+
+    def run(stretch: Stretch) -> None:
+        explorer = Explorer(
+            judge=lambda check: gate.judge(*check),
+            fatal=lambda check: gate.fatal(*check),
+            modes=plan.modes,
+            claims=plan.claims,
+            dtypes=plan.dtypes,
+        )
+        failure = stretch.run(explorer)
+        request.node.user_properties += [
+            (ENVIRONMENT, gate.environment),
+            (EXPLORED, stretch.said(explorer.journey, failure)),
+            *((RECORD, judgement.record) for judgement in explorer.journey.judgements),
+        ]
+        if failure is not None:
+            pytest.fail(failure.text, pytrace=False)
+
+    return run
+
+
 class Collected:
     """On the process that reports: takes records out of the reports of tests, from whichever process they come."""
 
@@ -416,7 +476,8 @@ class Collected:
                 if self._writer:
                     self._writer.environment(self._environment)
             elif name == RECORD:
-                self._keep(_record(value), report.failed, str(report.longrepr or ""), report.nodeid)
+                record = _record(value)
+                self._keep(record, report.failed and not record["passes"], str(report.longrepr or ""), report.nodeid)
             elif name == NOT_OFFERED:
                 said = _record(value)
                 self._tally.not_offered[said["claim"], said["mode"], said["reason"]] += 1

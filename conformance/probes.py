@@ -13,18 +13,20 @@ A separable layer has two stages, and S is that of both: since no kernel holds a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isqrt, prod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from conformance.cases import Case
 from conformance.contract import axes, compute, compute_gradients, output_shape, reached, reached_by_gradients
+from conformance.formats import FORMATS
 from reference.arguments import Array
 
-SIGNIFICAND_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+SIGNIFICAND_BITS = {name: number.bits for name, number in FORMATS.items()}
 """p of each type, hidden bit included."""
 
 
@@ -38,6 +40,18 @@ CANCELLING = 64
 
 class UntrustedCaseError(Exception):
     """The data of a case would prove nothing, or break the condition that makes equality the verdict: a fault of this project."""
+
+
+class Drawn(Protocol):
+    """How one operand was made."""
+
+    def array(self) -> Array:
+        """The numbers."""
+        ...
+
+    def code(self, name: str) -> list[str]:
+        """Lines of Python that make ``name`` the same array, given ``numpy`` as ``np``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +74,13 @@ class Draw:
 
     def code(self, name: str) -> list[str]:
         """Lines of Python that make ``name`` the same array, given ``numpy`` as ``np``."""
-        lines = [
+        integers = f"integers({-self.half}, {self.half}, {self.shape})"
+        if self.keep == 1.0:
+            return [f"{name} = (2 * np.random.default_rng({self.seed}).{integers} + 1).astype({self.dtype!r})"]
+        return [
             f"rng = np.random.default_rng({self.seed})",
-            f"{name} = (2 * rng.integers({-self.half}, {self.half}, {self.shape}) + 1).astype({self.dtype!r})",
+            f"{name} = (2 * rng.{integers} + 1).astype({self.dtype!r}) * (rng.random({self.shape}) < {self.keep})",
         ]
-        return lines if self.keep == 1.0 else [*lines, f"{name} *= rng.random({self.shape}) < {self.keep}"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +93,7 @@ class Probe:
     x: Array
     kernel: Array
     bias: Array | None
-    draws: dict[str, Draw]
+    draws: Mapping[str, Drawn]
     weights: str = "forward"
     """What the weights were made for: probes of one `Case.configuration` and one such name have the same kernel and bias."""
     upstream: Array | None = None
@@ -101,9 +117,9 @@ def exact(case: Case) -> Probe:
         UntrustedCaseError: no data were found whose sums of absolute values stay within 2^p.
     """
     weights = _weights(case.configuration)
-    seed, keep = _seed(str(case), "x"), weights.x_keep
+    seed, keep = seed_of(str(case), "x"), weights.x_keep
     for attempt in range(ATTEMPTS):
-        draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.dtype), keep)
+        draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.compute_dtype), keep)
         x = draw.array()
         if keep == 1.0 and not _neighbours_differ(x):
             continue
@@ -131,7 +147,7 @@ def exact_gradients(case: Case) -> Probe:
     Raises:
         UntrustedCaseError: no data were found within the budget whose gradients deserve trust.
     """
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     weights = _gradient_weights(case.configuration)
     output = output_shape(case)
     joined, positions = case.batch * prod(axis.small for axis in axes(case)), prod(output) // case.filters
@@ -141,7 +157,7 @@ def exact_gradients(case: Case) -> Probe:
     wide = {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1, "wide_pointwise": 1}
     g_most = min(g_most, wide[case.data])
     x_most = min(share // g_most, least if case.data == "wide_input" else share)
-    seed, kind, contributed = _seed(str(case), "gradients"), storage(case.dtype), reached_by_gradients(case)
+    seed, kind, contributed = seed_of(str(case), "gradients"), storage(case.compute_dtype), reached_by_gradients(case)
     keep, doubt = 1.0, "not within the budget"
     for attempt in range(ATTEMPTS):
         draws = {
@@ -186,7 +202,7 @@ def error_probe(case: Case) -> Probe:
     Kernel and bias are those of the layer all the same: a subject may keep it for the other cases that share it.
     """
     weights = _weights(case.configuration)
-    x = np.ones(case.in_layout(case.input_shape), storage(case.dtype))
+    x = np.ones(case.in_layout(case.input_shape), storage(case.compute_dtype))
     return Probe(x, weights.kernel, weights.bias, {}, pointwise=weights.pointwise)
 
 
@@ -270,7 +286,7 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
     each = filters * configuration.depth_multiplier if configuration.separable else configuration.depth_multiplier
     terms = prod(configuration.kernel_size if configuration.transposed else _met(configuration))
     terms *= each if configuration.separable or configuration.depthwise else filters
-    budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[configuration.compute_dtype]
     share = max(budget // terms, 1)
     if configuration.separable:
         small = 3 if share >= 81 else 1
@@ -301,7 +317,7 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
 
 @lru_cache(maxsize=256)
 def _weights(configuration: Case) -> _Weights:
-    budget = 2 ** SIGNIFICAND_BITS[configuration.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[configuration.compute_dtype]
     n = terms(configuration)
     share = budget // min(n, budget)
     least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
@@ -345,8 +361,8 @@ def _drawn(configuration: Case, most: dict[str, int], purpose: str = "") -> tupl
     which it cancels least.
     """
     shapes = {"kernel": configuration.kernel_shape, "pointwise": configuration.pointwise_shape, "bias": (configuration.filters,)}
-    kind, name = storage(configuration.dtype), str(configuration)
-    draws = {operand: Draw(_seed(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
+    kind, name = storage(configuration.compute_dtype), str(configuration)
+    draws = {operand: Draw(seed_of(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
     arrays = {operand: draw.array() for operand, draw in draws.items()}
     if configuration.separable and configuration.depth_multiplier > 1:
         channels, multiplier = configuration.kernel_shape[-2:]
@@ -383,7 +399,7 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
 
     First by a bound that needs no geometry, ``max |x|`` times the sum of a whole filter; only if that is too large, by S itself.
     """
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     largest_bias = 0.0 if weights.bias is None else float(np.abs(weights.bias).max())
     if float(np.abs(x).max()) * weights.kernel_sum + largest_bias <= budget:
         return True
@@ -396,7 +412,7 @@ def _gradients_within_budget(case: Case, probe: Probe) -> bool:
     """Whether the gradients of the absolute values stay within 2^p, every element of all of them."""
     upstream, pointwise = (None if operand is None else np.abs(operand) for operand in (probe.upstream, probe.pointwise))
     absolute = replace(probe, x=np.abs(probe.x), kernel=np.abs(probe.kernel), upstream=upstream, pointwise=pointwise)
-    budget = 2 ** SIGNIFICAND_BITS[case.dtype]
+    budget = 2 ** SIGNIFICAND_BITS[case.compute_dtype]
     return all(not sums.size or sums.max() <= budget for sums in exact_gradients_result(case, absolute).values())
 
 
@@ -411,6 +427,6 @@ def _neighbours_differ(x: Array) -> bool:
     return True
 
 
-def _seed(name: str, operand: str) -> int:
+def seed_of(name: str, operand: str) -> int:
     """A stable hash of the case id: the same data on every machine, in every order."""
     return int.from_bytes(hashlib.blake2b(f"{name} {operand}".encode(), digest_size=6).digest())

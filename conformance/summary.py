@@ -80,11 +80,16 @@ class Tally:
     def add(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         """``text`` is what the test with this node id says if it failed."""
         self._found.append((record, failed, text if failed else "", nodeid))
-        self.failed[nodeid] = failed
+        self.failed[nodeid] = failed or self.failed.get(nodeid, False)  # an exploration's test comes to many records
         self.deviations[record["deviation"]] += 1
 
     def __len__(self) -> int:
         return len(self._found)
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """As they came."""
+        return (record for record, _, _, _ in self._found)
 
     @cached_property
     def found(self) -> tuple[Found, ...]:

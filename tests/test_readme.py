@@ -5,9 +5,13 @@ from __future__ import annotations
 import doctest
 import re
 from pathlib import Path
+from xml.etree import ElementTree
+
+import yaml
 
 from conformance.cases import parse
 from conformance.outcomes import Outcome
+from docs.screens import build, tally
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -28,3 +32,29 @@ def test_every_case_id_of_the_readme_reads_back() -> None:
 def test_every_outcome_is_explained() -> None:
     text = README.read_text(encoding="utf-8")
     assert all(f"`{outcome}`" in text for outcome in Outcome)
+
+
+def test_every_link_and_picture_of_the_readme_exists() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+    assert len(targets) >= 5
+    for target in targets:
+        assert (README.parent / target).exists(), target
+
+
+def test_the_action_in_the_readme_is_the_action() -> None:
+    """Its inputs exist, and what it is used with is pinned as it is here."""
+    text = README.read_text(encoding="utf-8")
+    action = yaml.safe_load((README.parent / "action.yml").read_text(encoding="utf-8"))
+    (example,) = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    checkout, step = example["jobs"]["convolutions"]["steps"]
+    assert set(step["with"]) <= set(action["inputs"])
+    assert checkout["uses"] in (README.parent / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
+
+
+def test_the_picture_shows_a_screen_as_it_is_printed() -> None:
+    """The smallest failing case stays; counts and sentences follow the grid. To draw it anew: python -m docs.screens."""
+    shown = " ".join(re.findall(r">([^<]+)</tspan>", (README.parent / "docs" / "pictures" / "summary.svg").read_text(encoding="utf-8")))
+    found = tally()
+    assert "the smallest of" in shown
+    assert str(found.failures[0].case) in shown
+    ElementTree.fromstring(build())  # noqa: S314 - our own text

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.cases import Case
+from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
+from conformance.repro import Script
 from conformance.subjects import NotOfferedError, Subject
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,8 +28,9 @@ class Claim:
     """One thing that is claimed of a subject: judges a case in a mode.
 
     ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
-    says of which cases it speaks, ``modes`` in which modes, all if None. ``of_models`` claims are checked of a user's model unless others
-    are asked for.
+    says of which cases it speaks, ``modes`` in which modes, all if None. ``script`` shows a failing case without this project; a claim
+    without it has none to show. ``of_models`` claims are checked of a user's model, ``of_grids`` of a
+    grid, unless others are asked for.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Claim:
     concerns: Callable[[Case], bool] = _every
     modes: tuple[str, ...] | None = None
     of_models: bool = False
+    of_grids: bool = True
+    script: Script | None = None
 
     def speaks_of(self, case: Case, mode: str) -> bool:
         """Whether there is anything to check for this case in this mode."""
@@ -53,6 +58,11 @@ class Claim:
         if not hasattr(subject, self.method):
             raise NotOfferedError(f"no method {self.method!r}")
         return self.judge(subject, case, mode)
+
+
+def defined(case: Case) -> bool:
+    """There is a result: a refused case has none, and no derivative."""
+    return error_due(case) is None
 
 
 KEPT = 300

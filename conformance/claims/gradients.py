@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from conformance import oracles, probes
+from conformance import oracles, probes, repro
 from conformance.cases import Case
-from conformance.claims.base import Claim, exception
-from conformance.contract import error_due
+from conformance.claims.base import Claim, defined, exception
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import Differentiable, NotOfferedError
-from reference.arguments import Array
 
 
 def judge(subject: Differentiable, case: Case, mode: str) -> Verdict:
@@ -26,20 +22,13 @@ def judge(subject: Differentiable, case: Case, mode: str) -> Verdict:
     for name, wanted in expected.items():
         if name not in observed:
             return Verdict(Outcome.DECLINED, f"no gradient with respect to the {name}")
-        verdict = oracles.equal(wanted, observed[name], case.dtype, _picture(case, name), f"gradient with respect to the {name}: ")
+        dtype = case.compute_dtype if name == "input" else case.variable_dtype
+        verdict = oracles.equal(
+            wanted, observed[name], dtype, oracles.gradient_picture(case, name), f"gradient with respect to the {name}: "
+        )
         if verdict.outcome != Outcome.CONFORMS:
             return verdict
     return Verdict(Outcome.CONFORMS)
 
 
-def _picture(case: Case, name: str) -> Callable[[Array], str]:
-    """Where a gradient differs: only that of the input has the picture's layout."""
-    return lambda wrong: oracles.picture(case, wrong) if name == "input" else ""
-
-
-def defined(case: Case) -> bool:
-    """A refused case has no derivative."""
-    return error_due(case) is None
-
-
-GRADIENTS = Claim("gradients", judge, "gradients", defined)
+GRADIENTS = Claim("gradients", judge, "gradients", defined, script=repro.gradients)

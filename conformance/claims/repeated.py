@@ -37,7 +37,7 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     oracles.check_trust(case, expected)
     for call, wanted in enumerate((expected, other, expected)):
         what = ("first call: ", "second call, on the negated input: ", "third call, on the first input again: ")[call]
-        verdict = oracles.equal(wanted, observed[call], case.dtype, lambda wrong: oracles.picture(case, wrong), what)
+        verdict = oracles.equal(wanted, observed[call], case.compute_dtype, lambda wrong: oracles.picture(case, wrong), what)
         if verdict.outcome != Outcome.CONFORMS:
             return verdict
     return Verdict(Outcome.CONFORMS)

@@ -58,8 +58,8 @@ def _ask(subject: Announcing, case: Case, shape: Shape, function: str, expected:
         return Verdict(Outcome.ACCEPTED, f"{what}: an error is due ({due}), got {said.shape}")
     if said.shape != expected or not all(map(_is_size, said.shape)):
         return Verdict(Outcome.WRONG_SHAPE, f"{what}: expected {expected}, got {said.shape}")
-    if said.dtype not in (None, case.dtype):
-        return Verdict(Outcome.WRONG_DTYPE, f"{what}: expected dtype {case.dtype}, got {said.dtype}")
+    if said.dtype not in (None, case.compute_dtype):
+        return Verdict(Outcome.WRONG_DTYPE, f"{what}: expected dtype {case.compute_dtype}, got {said.dtype}")
     return Verdict(Outcome.CONFORMS)
 
 

@@ -53,7 +53,7 @@ class KerasLayers:
         make = keras_modes.forward(mode)  # asked first: a mode that there is not refuses nothing
         kept = self._kept(case, probe)
         run = kept.way("forward", mode, lambda: make(kept.layer, case))
-        x = probe.x if probe.x.dtype == case.dtype else keras.ops.convert_to_tensor(probe.x, case.dtype)
+        x = probe.x if probe.x.dtype == case.compute_dtype else keras.ops.convert_to_tensor(probe.x, case.compute_dtype)
         return _observed(run(x))
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
@@ -61,7 +61,7 @@ class KerasLayers:
         kept = self._kept(case, probe)
         names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
         run = kept.way("gradients", mode, lambda: make(kept.layer, case, [getattr(kept.layer, name) for name in names]))
-        x, upstream = (keras.ops.convert_to_tensor(operand, case.dtype) for operand in (probe.x, probe.upstream))
+        x, upstream = (keras.ops.convert_to_tensor(operand, case.compute_dtype) for operand in (probe.x, probe.upstream))
         found = zip(["input", *names], run(x, upstream), strict=True)
         return {name: _observed(gradient) for name, gradient in found if gradient is not None}
 
@@ -74,7 +74,7 @@ class KerasLayers:
                 kept.popitem(last=False)
         if function == "compute_output_shape":
             return Announced(tuple(layer.compute_output_shape(input_shape)))
-        y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.dtype))
+        y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.compute_dtype))
         return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
 
     def _kept(self, case: Case, probe: Probe) -> _Kept:

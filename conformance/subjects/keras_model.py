@@ -108,10 +108,13 @@ def describe(source: str, model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             except CaseError as error:
                 untested.append({"name": path, "class": type(layer).__name__, "reason": str(error)})
                 continue
-            tested.append({"name": path, "id": str(case)})
+            own = {name: _array(getattr(layer, name)) for name in (*case.kernel_names, *(["bias"] if case.use_bias else []))}
+            if not all(np.isfinite(values).all() for values in own.values()):
+                untested.append({"name": path, "class": type(layer).__name__, "reason": "its weights are not all finite"})
+                continue
             if source.endswith(".keras"):
-                for name in (*case.kernel_names, *(["bias"] if case.use_bias else [])):
-                    arrays[f"{len(tested) - 1} {name}"] = _array(getattr(layer, name))
+                arrays.update({f"{len(tested)} {name}": values for name, values in own.items()})
+            tested.append({"name": path, "id": str(case)})
     return {"source": source, "layers": tested, "untested": untested, "notes": notes}, arrays
 
 

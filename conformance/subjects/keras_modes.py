@@ -92,7 +92,7 @@ def _traced(layer: Any, case: Case, jit_compile: bool | None) -> Run:
 def _tensor_spec(case: Case, channels: int) -> Any:
     import tensorflow as tf
 
-    return tf.TensorSpec(_open_shape(case, channels), case.dtype)
+    return tf.TensorSpec(_open_shape(case, channels), case.compute_dtype)
 
 
 def _jit(layer: Any, case: Case) -> Run:
@@ -133,7 +133,7 @@ def _compiled(layer: Any) -> Any:
 
 def _model(layer: Any, case: Case, shape: Sequence[int | None]) -> Any:
     """The functional model of the layer alone; ``shape`` with its batch."""
-    inputs = keras.Input(batch_shape=tuple(shape), dtype=case.dtype)
+    inputs = keras.Input(batch_shape=tuple(shape), dtype=case.compute_dtype)
     return keras.Model(inputs, layer(inputs))
 
 
@@ -259,7 +259,11 @@ def _gradients_in_xla(layer: Any, case: Case, variables: Sequence[Any]) -> Diffe
     return _gradients_in_function(layer, case, variables, jit_compile=True)
 
 
-def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any], compiled: bool = False) -> Differentiate:
+def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
+    """``jax.vjp`` of the layer, compiled as a whole by ``jax.jit``, as Keras compiles a training step: in mode eager, too.
+
+    One operation after the other, each is compiled apart: seven programs a case instead of one, which takes several times as long.
+    """
     import jax
 
     def pulled_back(weights: Sequence[Any], x: Any, upstream: Any) -> Sequence[Any]:
@@ -267,12 +271,8 @@ def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any], compiled: b
         found: Sequence[Any] = pull_back(upstream)
         return found
 
-    run = jax.jit(pulled_back) if compiled else pulled_back
-    return lambda x, upstream: run([variable.value for variable in variables], x, upstream)
-
-
-def _gradients_in_jit(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
-    return _gradients_jax(layer, case, variables, compiled=True)
+    compiled = jax.jit(pulled_back)
+    return lambda x, upstream: compiled([variable.value for variable in variables], x, upstream)
 
 
 def _gradients_torch(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
@@ -314,7 +314,7 @@ FORWARD: Mapping[str, Mapping[str, Callable[[Any, Case], Run]]] = {
 
 GRADIENTS: Mapping[str, Mapping[str, Callable[[Any, Case, Sequence[Any]], Differentiate]]] = {
     "eager": {"tensorflow": _gradients_tensorflow, "jax": _gradients_jax, "torch": _gradients_torch},
-    "graph": {"tensorflow": _gradients_in_function, "jax": _gradients_in_jit, "torch": _gradients_in_compiled},
+    "graph": {"tensorflow": _gradients_in_function, "jax": _gradients_jax, "torch": _gradients_in_compiled},
     "xla": {"tensorflow": _gradients_in_xla},
 }
 """The modes that differentiate; the others are for inference."""

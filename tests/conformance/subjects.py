@@ -27,7 +27,7 @@ class Right:
         due = error_due(case)
         if due is not None:
             raise ValueError(due)
-        return Observed(self.change(case, compute(case, probe.x, probe.kernel, probe.bias)), case.dtype)
+        return Observed(self.change(case, compute(case, probe.x, probe.kernel, probe.bias)), case.compute_dtype)
 
     def change(self, case: Case, y: Array) -> Array:
         return y
@@ -55,7 +55,7 @@ class Accepting(Right):
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         if error_due(case) is not None:
-            return Observed(np.ones((1, 1)), case.dtype)
+            return Observed(np.ones((1, 1)), case.compute_dtype)
         return super().forward(case, probe, mode)
 
 

@@ -130,7 +130,7 @@ GOOD: dict[str, Any] = {
     [
         ({"layer": "dense"}, "unknown layer 'dense': expected one of " + ", ".join(LAYERS)),
         ({"padding": "full"}, "unknown padding 'full': expected one of valid, same"),
-        ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16"),
+        ({"dtype": "int8"}, "unknown dtype 'int8': expected one of float32, float64, float16, bfloat16, mixed_float16, mixed_bfloat16"),
         ({"data_format": "nhwc"}, "unknown data_format 'nhwc': expected one of channels_last, channels_first"),
         ({"data": "wide"}, "unknown data 'wide': expected one of symmetric, wide_input, wide_kernel"),
         ({"input_shape": (2, 5, 3)}, "in needs 4 number(s), got in2x5x3"),
@@ -153,7 +153,7 @@ def test_what_makes_no_case_is_said_in_these_words(fields: dict[str, Any], messa
 
 EXPECTED_PART = (
     "in<numbers>, k<numbers>, s<numbers>, d<numbers>, op<numbers>, f<numbers>, g<numbers>, m<numbers>, float32, float64, float16, bfloat16,"
-    " channels_last, channels_first, symmetric, wide_input, wide_kernel, wide_pointwise, nobias, bias"
+    " mixed_float16, mixed_bfloat16, channels_last, channels_first, symmetric, wide_input, wide_kernel, wide_pointwise, nobias, bias"
 )
 
 
@@ -203,3 +203,12 @@ def test_shapes_of_the_kernels_are_those_of_keras() -> None:
     assert (depthwise.kernel_shape, depthwise.filters, depthwise.kernel_names) == ((5, 3, 2), 6, ("kernel",))
     assert (separable.kernel_shape, separable.pointwise_shape) == ((5, 4, 3, 2), (1, 1, 6, 7))
     assert separable.kernel_names == ("depthwise_kernel", "pointwise_kernel")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mixed_policy_computes_in_the_type_of_its_name_and_keeps_float32(dtype: str) -> None:
+    case = parse(f"conv2d-valid-in1x4x4x6-k3x3-f4-s1x1-{dtype}")
+    assert case.dtype == dtype
+    assert case.layer_arguments().get("dtype", "float32") == dtype
+    of = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
+    assert (case.compute_dtype, case.variable_dtype) == of.get(dtype, (dtype, dtype))

@@ -93,7 +93,7 @@ class Layers:
         some = replace(case, input_shape=(batch or 1, *(n or span for n, span in zip(size, spans, strict=True)), case.channels))
         self.refuse(some)
         told = [self.told(Side(some, axis), n is not None) for axis, n in enumerate(size)]
-        return Announced(self.arranged(case, batch, told), case.dtype)
+        return Announced(self.arranged(case, batch, told), case.compute_dtype)
 
     def told(self, side: Side, known: bool) -> int | None:
         """What is said of one side of the output."""
@@ -224,4 +224,4 @@ class Layers:
         return y if case.data_format == "channels_last" else np.moveaxis(y, -1, 1)
 
     def result(self, case: Case, y: Array) -> Observed:
-        return Observed(y, case.dtype)
+        return Observed(y, case.compute_dtype)

@@ -133,7 +133,7 @@ class ShapeToldOfWhatIsRefused(Layers):
         except ValueError as error:
             if "does not fit" not in str(error):
                 raise
-            return Announced(self.arranged(case, input_shape[0], [0] * case.rank), case.dtype)
+            return Announced(self.arranged(case, input_shape[0], [0] * case.rank), case.compute_dtype)
 
 
 @planted("shapes", Outcome.WRONG_SHAPE)

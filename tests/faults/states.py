@@ -118,4 +118,4 @@ class ResultsShareABuffer(Layers):
     def result(self, case: Case, y: Array) -> Observed:
         buffer = self._buffers.setdefault((case.configuration, y.shape), np.empty_like(y))
         buffer[...] = y
-        return Observed(buffer, case.dtype)
+        return Observed(buffer, case.compute_dtype)

@@ -1,0 +1,13 @@
+"""Claim: a layer called on random floats is as near to what it is defined to compute as any order of summation is."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.bounded import BOUNDED
+from conformance.plugin import Check
+
+
+def test_bounded(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, BOUNDED)

@@ -1,0 +1,13 @@
+"""Claim: gradients on random floats are as near to the defined ones as any order of summation is."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
+from conformance.plugin import Check
+
+
+def test_bounded_gradients(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, BOUNDED_GRADIENTS)
