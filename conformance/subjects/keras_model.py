@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import sys
 import warnings
 import zipfile
@@ -54,7 +55,12 @@ def _from_file(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of many kinds for what it cannot make of a file
-        raise ModelError(f"cannot load model file {str(path)!r}: {_in_one_line(error)}") from None
+        unknown = re.search(r"Could not locate (?:class|function) '([^']+)'", str(error))
+        if unknown is not None:
+            said = f"it needs the custom object {unknown[1]!r}, which no file brings along: give a module:callable that makes the model"
+        else:
+            said = _in_one_line(error)
+        raise ModelError(f"cannot load model file {str(path)!r}: {said}") from None
 
 
 def _from_callable(source: str) -> Any:
@@ -85,8 +91,8 @@ def _takes_weights(make: Callable[..., Any]) -> bool:
 
 
 def _in_one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}{'…' if len(text) > 300 else ''}"
+    sentence = " ".join(str(error).split()).partition(". ")[0]
+    return f"{type(error).__name__}: {sentence[:240]}{'…' if len(sentence) > 240 else ''}"
 
 
 def describe(source: str, model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -94,7 +100,9 @@ def describe(source: str, model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     layers = list(_layers(model, ()))
     notes: list[str] = []
     shapes = _called_with(model, [layer for _, layer in layers], notes)
-    tested, untested, arrays = [], [], {}
+    tested: list[dict[str, str]] = []
+    untested: list[dict[str, str]] = []
+    arrays: dict[str, Any] = {}
     for path, layer in layers:
         reason = why_not(layer)
         if reason is None and not shapes.get(id(layer)):
