@@ -93,7 +93,7 @@ class Gate:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
         if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.script is None:
             return text
-        script = claim.script(case, self.environment["backend"], verdict.at, verdict.message)
+        script = claim.script(case, self.environment["backend"], verdict.at, verdict.message, mode)
         return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
 
 

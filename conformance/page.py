@@ -15,12 +15,13 @@ from typing import Any
 from conformance import rules
 from conformance.cases import LAYERS, Case
 from conformance.claims.forward import FORWARD
-from conformance.commands import CommandError
+from conformance.commands import CommandError, write
 from conformance.contract import axes, error_due
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
 from conformance.results import Entry, Key, ResultsError, Run, read
 from conformance.scripts import affordable, script
+from conformance.subjects import MODES
 from conformance.summary import smallness
 
 SUMMARY = "one self-contained HTML page for one run, or for many side by side"
@@ -148,8 +149,9 @@ def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
         for run in runs:
             entry = run.entries.get(key)
             if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras"):
-                # a script of a forward pass fits every backend, and is filled in where it is shown
-                failing.setdefault(i, (entry, BACKEND if entry.claim == FORWARD.name else str(run.environment.get("backend"))))
+                # a script of a call fits every backend, and is filled in where it is shown
+                called = entry.claim == FORWARD.name and entry.mode == MODES[0]
+                failing.setdefault(i, (entry, BACKEND if called else str(run.environment.get("backend"))))
     chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if affordable(rows[i][0])][:SCRIPTS]
     return {i: made for i in chosen if (made := script(*failing[i])) is not None}
 
@@ -176,10 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ResultsError as error:
         raise CommandError(str(error)) from None
     text = page(runs)
-    try:
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    write(arguments.output, text)
     for each in runs:
         for note in each.notes:
             print(f"note: {note}")

@@ -18,10 +18,10 @@ LARGEST = 10_000_000
 def script(entry: Entry, backend: str) -> str | None:
     """What `conformance.repro` makes of the entry's case for its claim; None if there is none to show."""
     claim = CLAIMS.get(entry.claim)
-    if claim is None or claim.script is None or not affordable(entry.case):
+    if claim is None or claim.script is None or bool(entry.case.misuse) != claim.misuses or not affordable(entry.case):
         return None
     try:
-        return claim.script(entry.case, backend, entry.at, entry.message)
+        return claim.script(entry.case, backend, entry.at, entry.message, entry.mode)
     except (UntrustedCaseError, IndexError):  # a file may name an element that the case has not
         return None
 

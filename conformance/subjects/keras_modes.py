@@ -222,10 +222,12 @@ def _onnx(layer: Any, case: Case) -> Run:
 
 
 def _export(layer: Any, case: Case, shape: Sequence[int | None], path: Path | str, kind: str) -> None:
-    """``model.export``. The exporters want a model that was called: on zeros, once."""
+    """``model.export``. The one to ONNX wants a model that was called, here on zeros; those that fix the batch want to be told of it."""
     model = _model(layer, case, shape)
-    model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
-    model.export(str(path), format=kind, verbose=False)
+    if kind == "onnx":
+        model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
+    fixed = {} if None in shape else {"input_signature": [keras.InputSpec(shape=tuple(shape), dtype=case.compute_dtype)]}
+    model.export(str(path), format=kind, verbose=False, **fixed)
 
 
 # gradients
@@ -323,6 +325,11 @@ _WHY_NOT = {
     ("xla", "jax"): "mode xla on jax: everything is compiled by XLA there, in mode graph as a whole",
     ("xla", "torch"): "mode xla on torch: its compiler is not XLA, see mode graph",
     ("litert", "jax"): "mode litert on jax: Keras exports to LiteRT from TensorFlow and PyTorch alone",
+    (
+        "litert",
+        "torch",
+    ): "mode litert on torch: Keras exports it by litert-torch, which this project does not know how to install beside PyTorch",
+    ("onnx", "jax"): "mode onnx on jax: Keras exports it by jax2onnx, which this project does not know how to install beside JAX",
 }
 
 

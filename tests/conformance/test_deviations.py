@@ -14,7 +14,7 @@ from conformance.cases import parse
 from conformance.claims import CLAIMS
 from conformance.deviations import Deviation, DeviationsError
 from conformance.facts import CASE_FACTS
-from conformance.grids import grid
+from conformance.grids import grid, misused
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES
 
@@ -36,7 +36,8 @@ def entry(tmp_path: Path, body: str) -> Deviation:
 
 @pytest.mark.parametrize("known", deviations.load(), ids=lambda known: known.id)
 def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviation) -> None:
-    assert any(known.covers(case, mode, claim) for claim in CLAIMS for mode in MODES for case in grid("standard"))
+    cases = misused() if known.of_misuses else grid("standard")
+    assert any(known.covers(case, mode, claim) for claim in CLAIMS for mode in MODES for case in cases)
     assert len(known.reason.split()) > 5
 
 
@@ -58,6 +59,8 @@ def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviatio
         ("first_axis = { kernel = 2 }", False),
         ('where = { mode = "eager", claim = "forward" }', True),
         ('where = { claim = "gradient" }', False),
+        ('where = { claim = { not = ["gradients"] } }', True),
+        ('where = { claim = { not = ["gradients", "forward"] } }', False),
     ],
 )
 def test_an_entry_covers_what_its_conditions_say(tmp_path: Path, body: str, covered: bool) -> None:
@@ -106,6 +109,8 @@ def test_an_entry_says_one_outcome_and_its_message(tmp_path: Path) -> None:
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\ncolour = 1', ":1: unknown key 'colour'"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { strides = 1 }', ":1: unknown fact 'strides'"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = "> x" }', ":1: cannot read condition '> x'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = { not = 1 } }', ":1: cannot read condition"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = { no = [1] } }', "expected { not = [value, …] }"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = 1', ":1: where must be a table"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nmessage = "("', ":1: message is not a regular expression"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nversions = { keras = "new" }', ":1: versions must be ranges"),

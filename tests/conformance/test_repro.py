@@ -15,6 +15,7 @@ from conformance.cases import parse
 from conformance.claims import CLAIMS
 from conformance.contract import error_due
 from conformance.grids import grid
+from conformance.subjects import MODES
 
 CASES = grid("smoke")
 
@@ -28,6 +29,18 @@ def test_a_script_is_at_most_15_lines_of_python_that_import_numpy_and_keras_alon
         text = repro.forward(case, "jax")
         assert len(text.splitlines()) <= 15, case
         assert imported(text) == {"os", "numpy", "keras"}
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_script_for_a_mode_is_as_short_and_runs_the_layer_in_it(mode: str, backend: str) -> None:
+    offered = (mode, backend) in repro.RUNS or (mode, None) in repro.RUNS
+    for case in CASES[::7]:
+        text = repro.forward(case, backend, mode=mode)
+        ast.parse(text)
+        assert len(text.splitlines()) <= 15, case
+        assert ("run = " in text, "run(x)" in text) == (offered, offered)
+    assert offered == (mode != "xla" or backend == "tensorflow")
 
 
 def test_the_script_prints_the_element_that_differed() -> None:
@@ -72,7 +85,7 @@ def test_a_backend_that_nobody_knows_gets_no_script_of_gradients() -> None:
 
 def test_claims_without_a_script_of_their_own_show_none_of_another() -> None:
     shown = {name: claim.script for name, claim in CLAIMS.items() if claim.script is not None}
-    assert shown == {"forward": repro.forward, "gradients": repro.gradients}
+    assert shown == {"forward": repro.forward, "gradients": repro.gradients, "errors": repro.misuse}
 
 
 INSTALLED = [backend for backend in repro.DIFFERENTIATION if find_spec("keras") and find_spec(backend)]
