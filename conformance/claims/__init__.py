@@ -10,10 +10,13 @@ from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 from conformance.claims.ops import OPS
+from conformance.claims.own_weights import OWN_WEIGHTS
 from conformance.claims.repeated import REPEATED
 from conformance.claims.shapes import SHAPES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ERRORS, ARGUMENTS, OPS)}
+CLAIMS = {
+    claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ERRORS, ARGUMENTS, OPS, OWN_WEIGHTS)
+}
 """All claims by name; each has its ``test_<name>.py``."""
