@@ -6,14 +6,21 @@ from conformance.claims.arguments import ARGUMENTS
 from conformance.claims.base import Claim
 from conformance.claims.bounded import BOUNDED
 from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
+from conformance.claims.determinism import DETERMINISM
 from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 from conformance.claims.ops import OPS
 from conformance.claims.repeated import REPEATED
 from conformance.claims.shapes import SHAPES
+from conformance.claims.special_values import SPECIAL_VALUES
 
 __all__ = ["CLAIMS", "Claim"]
 
-CLAIMS = {claim.name: claim for claim in (FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SHAPES, ERRORS, ARGUMENTS, OPS)}
+CLAIMS = {
+    claim.name: claim
+    for claim in (
+        FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SPECIAL_VALUES, DETERMINISM, SHAPES, ERRORS, ARGUMENTS, OPS,
+    )
+}  # fmt: skip
 """All claims by name; each has its ``test_<name>.py``."""
