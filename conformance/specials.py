@@ -118,34 +118,22 @@ def _in_input(case: Case, value: str, place: str) -> Special:
         signs = np.sign(probe.kernel)
         values = compute(case, mark, signs.astype(np.int64), None) * (small * factor)
         return _subnormal(case, mark * small, signs * factor, _no_bias(probe), values, sees, place)
+    if value == OVERFLOW:  # nothing but zeros beside it, which cannot bring the largest number back from Inf, nor move it
+        met = compute(case, mark, probe.kernel.astype(np.float64), None)
+        with np.errstate(over="ignore"):
+            values = np.where(np.abs(met) > 1, np.copysign(np.inf, met), met * number.largest)
+        x = (mark * number.largest).astype(probe.x.dtype)
+        return Special(OVERFLOW, replace(probe, x=x, bias=_no_bias(probe), weights="special"), values)
     x, kernel = probe.x.copy(), probe.kernel
     if value == INF_TIMES_ZERO:
         kernel = kernel.copy()
         np.moveaxis(kernel, _filter_axis(case), 0)[0] = 0
-    met = compute(case, mark, kernel.astype(np.float64), None)  # the kernel element that each output sees it through
+    x[at] = NOT_FINITE.get(value, np.inf)
     values = exact_result(case, probe.x, kernel, probe.bias).astype(np.float64)
-    allowed = []
-    if value == OVERFLOW:
-        x[at] = number.largest
-        values[sees] = np.sign(met[sees]) * np.inf
-        # through a 1 it stays the largest number, or is moved by what is added
-        once = sees & (np.abs(met) == 1)
-        allowed = [Allowance(once, each) for each in _around_largest(number.largest, case)]
-    else:
-        x[at] = NOT_FINITE.get(value, np.inf)
-        with np.errstate(invalid="ignore"):
-            values[sees] = met[sees] * x[at]
-    made = replace(probe, x=x, kernel=kernel, weights="special")
-    return Special(f"{value} in the {place}", made, values, allowed)
-
-
-def _around_largest(largest: float, case: Case) -> list[Array]:
-    """Of either sign, the largest number and the one below it: a sum of the exact data moves it by less than half of its last place."""
-    kind = storage(case.compute_dtype)
-    below = {"bfloat16": largest * (1 - 2.0**-8)}.get(
-        case.compute_dtype, float(np.nextafter(np.asarray(largest, kind), np.asarray(0, kind)))
-    )
-    return [np.asarray(sign * each) for each in (largest, below) for sign in (1, -1)]
+    met = compute(case, mark, kernel.astype(np.float64), None)  # the kernel element that each output sees it through
+    with np.errstate(invalid="ignore"):
+        values[sees] = met[sees] * x[at]
+    return Special(f"{value} in the {place}", replace(probe, x=x, kernel=kernel, weights="special"), values)
 
 
 def _in_kernel(case: Case, value: str) -> Special:
@@ -216,7 +204,7 @@ def _cancelling(case: Case) -> Special:
     terms = compute(case, np.ones(signs.shape, np.int64), ones.astype(np.int64), None)
     positive, negative = (terms + k) // 2 > 1, (terms - k) // 2 > 1
     number = np.abs(k) < 2
-    values = np.where(number, np.clip(k, -1, 1) * largest, np.sign(k) * np.inf)
+    values = np.where(number, np.clip(k, -1, 1) * largest, np.copysign(np.inf, k))
     allowed = [Allowance(positive, np.inf), Allowance(negative, -np.inf), Allowance(positive & negative, np.nan)]
     made = replace(probe, x=(signs * largest).astype(probe.x.dtype), kernel=ones, bias=_no_bias(probe), weights="special")
     told = Told("partial sums that overflow", number & (positive | negative), ("numbers", "overflow"), lambda result: ~np.isfinite(result))
