@@ -13,11 +13,15 @@ def pairwise(factors: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     Greedy: the next row is the one that covers most of the pairs still missing, the first such in lexicographic order. Every row covers
     at least one missing pair, so it ends; the result depends on nothing but the arguments.
     """
-    pairs = {row: frozenset(combinations(enumerate(row), 2)) for row in product(*factors.values())}
-    missing = frozenset().union(*pairs.values())
+    # a set of pairs is one integer, with a bit for each
+    bit: dict[Any, int] = {}
+    pairs = {
+        row: sum(1 << bit.setdefault(pair, len(bit)) for pair in combinations(enumerate(row), 2)) for row in product(*factors.values())
+    }
+    missing = (1 << len(bit)) - 1
     chosen = []
     while missing:
-        best = max(pairs, key=lambda row: len(pairs[row] & missing))
-        missing -= pairs[best]
+        best = max(pairs, key=lambda row: (pairs[row] & missing).bit_count())
+        missing &= ~pairs[best]
         chosen.append(dict(zip(factors, best, strict=True)))
     return chosen

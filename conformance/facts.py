@@ -16,8 +16,8 @@ Facts = dict[str, Any]
 
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
-    "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "positions", "window_channels",
-    "empty", "refused", "refused_for", "argument", "misuse", "route", "mode", "claim", "form",
+    "output_padding_given", "filters_match_width", "least_kernel", "strided", "strides_alike", "paddings_alike", "positions",
+    "window_channels", "empty", "refused", "refused_for", "argument", "misuse", "route", "mode", "claim", "form",
 )  # fmt: skip
 MISUSE_FACTS = ("argument", "misuse", "route")
 """Those of the facts of a case that only one with a misuse has."""
@@ -44,10 +44,10 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     """The facts `CASE_FACTS`: those that do not belong to one axis. ``claim`` is what was checked, for instance ``forward``.
 
     ``filters_match_width``: the last spatial axis of the result has as many elements as there are filters, and more than one.
-    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``paddings_alike``: the total padding of all
-    axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
-    put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
-    what speaks of a result is False then.
+    ``least_kernel``: the smallest size of the kernel. ``strided``: some stride is more than 1. ``strides_alike``: all axes have the same
+    stride. ``paddings_alike``: the total padding of all axes is the same. ``positions``: how many places the kernel is put at, over all
+    axes; ``window_channels``: the channels of what it is put on, the input, or a transposed convolution's output. ``empty``: the defined
+    result has no elements. ``refused``: an error is due; what speaks of a result is False then.
     ``use_bias``: as the case has it; of the claim ``ops``, whose functions have no bias, False. ``form``: of the claim ``arguments``, which
     of `conformance.forms` the case is checked in.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
@@ -73,6 +73,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "filters_match_width": not refused and spatial[-1] == case.filters > 1,
         "least_kernel": min(case.kernel_size),
         "strided": max(case.strides) > 1,
+        "strides_alike": len(set(case.strides)) == 1,
         "paddings_alike": not refused and len(set(_paddings(case))) == 1,
         "positions": prod(axis.small for axis in known if axis is not None),
         "window_channels": case.filters if case.transposed else case.channels,

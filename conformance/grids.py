@@ -1,31 +1,41 @@
 """Which cases a run consists of, and why each family is there.
 
-The axes of a convolution are independent, so a grid takes **every** configuration of one axis within its bounds, and runs each
-as height and as width. The other axis of a case is always another configuration, chosen by rotation, so that nearly all cases
-are unlike in kernel, stride and input size: an implementation that takes one axis's number for the other cannot pass.
+The axes of a convolution are independent, so a grid takes **every** configuration of one axis within its bounds, and runs each in every
+position: as the only axis, as height and as width, or as each of three. The other axes of a case are always other configurations, chosen
+by rotation, so that nearly all cases are unlike in kernel, stride and input size: an implementation that takes one axis's number for the
+other cannot pass.
 
 Families, for each layer and padding:
 
 - **strided**: kernel x stride (x output_padding), no dilation, every input size;
 - **dilated**: kernel x dilation, stride 1 (Keras refuses strides with dilation), every input size;
-- **grouped**: the same pairs of windows with groups, where the layer has them, each at one input size;
-- **square**: each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
+- **strided and dilated**: kernel x stride x dilation, every input size, for the depthwise and separable layers, which compute them
+  together;
+- **alike**: over the two axes of a depthwise or separable layer, the strided windows once more beside those with the same stride, since
+  there are frameworks that compute no others;
+- **grouped**: the same windows with groups, where the layer has them, each at one input size;
+- **square**: over two and three axes, each of those configurations with itself, where fast paths of their own exist (3x3, 1x1, ...);
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
-  axis and across the two; an output padding that is not below its stride, one axis at a time;
+  axis and across two; an output padding that is not below its stride, one axis at a time;
 - **long**: a few layers with many channels, for what only long sums show;
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
-What does not belong to an axis (channels, filters, batch, groups, bias, data format, amplitude of the data) is spread over the cases as
-the rows of a covering array: every pair of values of any two of these occurs.
+What does not belong to an axis (channels, filters, batch, groups, depth multiplier, bias, data format, amplitude of the data) is spread
+over the cases as the rows of a covering array: every pair of values of any two of these occurs.
+
+The layers of two axes, `TWO_AXES`, have the bounds that `BOUNDS` says. The others share their code and rules, and have narrower ones,
+`FAMILY`: a run of all of them stays short.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import cycle, product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from conformance.cases import DATA, DATA_FORMATS, LAYERS, Case, parse
@@ -52,6 +62,35 @@ BOUNDS = {
 """The grids of axis configurations. ``smoke`` has all kinds of geometry: kernels shorter than the stride, odd and even crops, windows
 larger than their input. Its dilation of 3 is there for a padding of 3, the least odd one of which half rounds up, not down, to even."""
 
+NAMES = (*BOUNDS, "models")
+"""All grids: those of axis configurations, and the layers of known networks, see `networks`."""
+
+TWO_AXES = ("conv2d", "conv2d_transpose")
+FAMILY: dict[str, dict[str, Bounds]] = {
+    "smoke": {},
+    "standard": {
+        "conv1d": Bounds(kernel=4, stride=3, dilation=3, size=6),
+        "conv1d_transpose": Bounds(kernel=4, stride=3, dilation=2, size=4),
+        "conv3d": Bounds(kernel=3, stride=2, dilation=2, size=4),
+        "conv3d_transpose": Bounds(kernel=3, stride=2, dilation=2, size=3),
+        "depthwise_conv1d": Bounds(kernel=3, stride=3, dilation=2, size=5),
+        "depthwise_conv2d": Bounds(kernel=3, stride=2, dilation=2, size=5),
+        "separable_conv1d": Bounds(kernel=3, stride=3, dilation=2, size=5),
+        "separable_conv2d": Bounds(kernel=3, stride=2, dilation=2, size=5),
+    },
+    "exhaustive": {
+        "conv1d": BOUNDS["standard"],
+        "conv1d_transpose": BOUNDS["standard"],
+        "conv3d": Bounds(kernel=4, stride=3, dilation=3, size=6),
+        "conv3d_transpose": Bounds(kernel=4, stride=3, dilation=3, size=5),
+        "depthwise_conv1d": Bounds(kernel=5, stride=3, dilation=3, size=8),
+        "depthwise_conv2d": Bounds(kernel=5, stride=3, dilation=3, size=8),
+        "separable_conv1d": Bounds(kernel=5, stride=3, dilation=3, size=8),
+        "separable_conv2d": Bounds(kernel=5, stride=3, dilation=3, size=8),
+    },
+}
+"""The other layers of each grid and their bounds."""
+
 FACTORS: dict[str, Sequence[Any]] = {
     "channels": (1, 2, 3, 8),  # in each group
     "filters": (1, 2, 3, 8),  # in each group
@@ -64,12 +103,20 @@ FACTORS: dict[str, Sequence[Any]] = {
 """What is spread over the cases. Groups come on top in a family of their own: frameworks run grouped convolutions by other code, and
 so all axis configurations must be run without."""
 GROUPS = (2, 3)
+MULTIPLIERS = (1, 2, 3)
 
 
-@lru_cache(maxsize=2)
-def rows(grouped: bool) -> list[dict[str, Any]]:
-    """The covering array over `FACTORS`, with groups or without."""
-    return pairwise({**FACTORS, "groups": GROUPS} if grouped else FACTORS)
+def factors(layer: str) -> dict[str, Sequence[Any]]:
+    """`FACTORS`, and for depthwise and separable layers the depth multiplier; a depthwise layer has no filters of its own."""
+    kind = LAYERS[layer]
+    found = {**FACTORS, "data": kind.data, **({"depth_multiplier": MULTIPLIERS} if kind.multiplied else {})}
+    return {name: values for name, values in found.items() if not (kind.depthwise and name == "filters")}
+
+
+@lru_cache(maxsize=32)
+def rows(layer: str, grouped: bool) -> list[dict[str, Any]]:
+    """The covering array over the `factors` of a layer, with groups or without."""
+    return pairwise({**factors(layer), "groups": GROUPS} if grouped else factors(layer))
 
 
 REGRESSIONS = (
@@ -87,6 +134,21 @@ LONG = (
 """Sums as long as those of real layers. Random data of zero mean, and enough elements for a statistical verdict, come with these ids."""
 
 
+class Network(NamedTuple):
+    """The convolution layers of a known network, the distinct ones, on an image of the size it was made for; and where that is from."""
+
+    name: str
+    source: str
+    cases: tuple[Case, ...]
+
+
+@lru_cache
+def networks() -> tuple[Network, ...]:
+    """What ``networks.toml`` beside this file has."""
+    found = tomllib.loads(Path(__file__).with_name("networks.toml").read_text(encoding="utf-8"))
+    return tuple(Network(each["name"], each["source"], tuple(map(parse, each["cases"]))) for each in found["network"])
+
+
 class Window(NamedTuple):
     """What a layer has along one axis. ``output_padding`` is None for Keras's own choice (and for a convolution)."""
 
@@ -96,20 +158,25 @@ class Window(NamedTuple):
     output_padding: int | None
 
 
-class Pair(NamedTuple):
-    """A layer's windows along height and width."""
-
-    height: Window
-    width: Window
+Windows = tuple[Window, ...]
+"""A layer's windows along each of its axes."""
 
 
+@lru_cache(maxsize=4)
 def grid(name: str) -> tuple[Case, ...]:
-    """All cases of the named grid, those that can share a layer side by side.
+    """All cases of the named grid, those that can share a layer side by side, none twice.
 
     Raises:
         KeyError: there is no grid of this name.
     """
-    return within(BOUNDS[name])
+    if name == "models":
+        return tuple(dict.fromkeys(case for network in networks() for case in network.cases))
+    cases: dict[Case, None] = {}
+    for layer, bounds in {**dict.fromkeys(TWO_AXES, BOUNDS[name]), **FAMILY[name]}.items():
+        for padding in LAYERS[layer].paddings:
+            cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
+    cases.update(dict.fromkeys(case for case in map(parse, (*REGRESSIONS, *LONG)) if _holds(BOUNDS[name], case)))
+    return tuple(cases)
 
 
 def misused() -> tuple[Case, ...]:
@@ -120,17 +187,6 @@ def misused() -> tuple[Case, ...]:
         for misuse in MISUSES[sound.partition("-")[0]].values()
         for word in words(misuse)
     )
-
-
-@lru_cache(maxsize=4)
-def within(bounds: Bounds) -> tuple[Case, ...]:
-    """Every axis configuration within the bounds, in the families that the module describes; no case twice."""
-    cases: dict[Case, None] = {}
-    for layer in ("conv2d", "conv2d_transpose"):
-        for padding in LAYERS[layer].paddings:
-            cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
-    cases.update(dict.fromkeys(case for case in map(parse, (*REGRESSIONS, *LONG)) if _holds(bounds, case)))
-    return tuple(cases)
 
 
 def _holds(bounds: Bounds, case: Case) -> bool:
@@ -155,113 +211,157 @@ def windows(bounds: Bounds, with_output_padding: bool) -> tuple[list[Window], li
 
 
 def _cases(layer: str, padding: str, bounds: Bounds) -> Iterator[Case]:
-    """The cases of one layer and padding. Every pair of windows, so every layer to be built, has one row of the factors."""
-    transposed = LAYERS[layer].transposed
-    plain_rows, grouped_rows = cycle(rows(grouped=False)), cycle(rows(grouped=True))
+    """The cases of one layer and padding. Every set of windows, so every layer to be built, has one row of the factors."""
+    kind, rank = LAYERS[layer], LAYERS[layer].rank
+    plain_rows, grouped_rows = cycle(rows(layer, grouped=False)), cycle(rows(layer, grouped=True) if kind.plain else [])
     sizes = _up_to(bounds.size)
 
     def fits(window: Window, size: int) -> bool:
-        return padding == "same" or transposed or size >= effective_kernel(window.kernel, window.dilation)
+        return padding != "valid" or kind.transposed or size >= effective_kernel(window.kernel, window.dilation)
 
-    for with_output_padding in (False, True) if transposed else (False,):
+    for with_output_padding in (False, True) if kind.transposed else (False,):
         strided, dilated = windows(bounds, with_output_padding)
-        # a window that fits into none of the sizes is seen as an error beside one that always fits, which is also the partner
+        both = [
+            Window(k, s, d, None) for k in _up_to(bounds.kernel) for s in _up_to(bounds.stride)[1:] for d in _up_to(bounds.dilation)[1:]
+        ]
+        joint = both if kind.multiplied else []
+        # a window that fits into none of the sizes is seen as an error beside others that always fit, which are also the partners
         # of those it would have been paired with
         plain = Window(1, 1, 1, 0 if with_output_padding else None)
-        lost = [window for window in dilated if not any(fits(window, size) for size in sizes)]
-        for pair in [*unlike(strided, "stride"), *unlike(dilated, "dilation")]:
-            height, width = (plain if window in lost else window for window in pair)
-            found = list(unlike_sizes(Pair(height, width), sizes, fits))
+        lost = [window for window in (*dilated, *joint) if not any(fits(window, size) for size in sizes)]
+        found = [*unlike(strided, "stride", rank), *unlike(dilated, "dilation", rank), *unlike(joint, "stride", rank)]
+        if kind.multiplied and rank > 1:
+            found += [each for family in (strided, joint) for each in unlike(family, "", rank) if max(each).stride > 1]
+        for each in found:
+            chosen = tuple((window._replace(kernel=1) if kind.multiplied else plain) if window in lost else window for window in each)
+            given = list(unlike_sizes(chosen, sizes, fits))
             row = next(plain_rows)
-            for size in found:
-                yield _case(layer, padding, Pair(height, width), size, row)
-            if not transposed:
-                yield _case(layer, padding, Pair(height, width), found[len(sizes) // 2 % len(found)], next(grouped_rows))
+            for size in given:
+                yield _case(layer, padding, chosen, size, row)
+            if kind.plain:
+                yield _case(layer, padding, chosen, given[len(sizes) // 2 % len(given)], next(grouped_rows))
         for window in lost:
-            for pair in (Pair(window, plain), Pair(plain, window)):
+            for chosen in _placed(window, plain, rank):
                 row = next(plain_rows)
                 for extent in sizes:
-                    yield _case(layer, padding, pair, (extent, extent % bounds.size + 1), row)
-        for window in dict.fromkeys((*strided, *dilated)):
+                    yield _case(layer, padding, chosen, tuple((extent - 1 + axis) % bounds.size + 1 for axis in range(rank)), row)
+        for window in dict.fromkeys((*strided, *dilated, *joint)) if rank > 1 else ():
             row = next(plain_rows)
             fitting = [extent for extent in sizes if fits(window, extent)]
             if len(fitting) > 1:
-                yield _case(layer, padding, Pair(window, window), (fitting[-1], fitting[-2]), row)
-        yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(plain_rows))
+                yield _case(layer, padding, (window,) * rank, tuple(fitting[-1 - axis % 2] for axis in range(rank)), row)
+        if not kind.multiplied:
+            yield from _strides_with_dilation(layer, padding, bounds, with_output_padding, next(plain_rows))
         if with_output_padding:
             yield from _output_padding_not_below_stride(layer, padding, bounds, next(plain_rows))
 
 
-def unlike(windows: Sequence[Window], field: str) -> list[Pair]:
-    """Each window once as height and once as width, never beside one with the same kernel or the same value of ``field``.
+def unlike(windows: Sequence[Window], field: str, rank: int) -> list[Windows]:
+    """Each window once in every position, never beside one with the same kernel or, of two, the same value of ``field``.
 
-    The kernel is rotated by one. The rest, sorted by ``field``, is rotated by the size of the largest group of equal values, which carries
-    every member out of its own group as long as no group holds more than half of all.
+    From one axis to the next the kernel is rotated by one. The rest, sorted by ``field``, is rotated by the size of the largest group of
+    equal values, which carries every member out of its own group as long as no group holds more than half of all; the third axis has the
+    rotation that leaves the fewest alike with either. Without a field the rest is the same on all axes.
     """
+    if not windows:
+        return []
     kernels = sorted({window.kernel for window in windows})
-    rests = sorted({window[1:] for window in windows}, key=lambda rest: (getattr(Window(0, *rest), field), rest[-1]))
-    turn = max(Counter(getattr(Window(0, *rest), field) for rest in rests).values())
-    next_kernel = dict(zip(kernels, kernels[1:] + kernels[:1], strict=True))
-    next_rest = dict(zip(rests, rests[turn:] + rests[:turn], strict=True))
-    return [Pair(window, Window(next_kernel[window.kernel], *next_rest[window[1:]])) for window in windows]
+    rests = sorted({window[1:] for window in windows}, key=lambda rest: (getattr(Window(0, *rest), field or "stride"), rest[-1] or 0, rest))
+    values = [getattr(Window(0, *rest), field or "stride") for rest in rests]
+    turns = [0, max(Counter(values).values()) if field else 0]
+    if field:
+        # how often a value meets itself on the first or on the second axis
+        turns.append(min(range(len(rests)), key=lambda turn: sum(_met(values, turn - before) for before in turns)))
+    else:
+        turns.append(0)
+    return [
+        tuple(
+            Window(_turned(kernels, window.kernel, axis), *_turned(rests, window[1:], turn))
+            for axis, turn in enumerate(turns[:rank])
+        )
+        for window in windows
+    ]  # fmt: skip
 
 
-def unlike_sizes(pair: Pair, sizes: Sequence[int], fits: Callable[[Window, int], bool]) -> Iterator[tuple[int, int]]:
-    """Every size once at least as height and as width; one list is turned against the other so that the fewest pairs are alike.
+def _turned(values: Sequence[Any], value: Any, by: int) -> Any:
+    return values[(values.index(value) + by) % len(values)]
 
-    Where a window does not fit, the other one does: an error then has one cause. Both must fit somewhere.
+
+def _met(values: Sequence[Any], turn: int) -> int:
+    """How many values stand beside themselves when the list is turned by so much."""
+    return sum(value == values[(i + turn) % len(values)] for i, value in enumerate(values))
+
+
+def unlike_sizes(chosen: Windows, sizes: Sequence[int], fits: Callable[[Window, int], bool]) -> Iterator[tuple[int, ...]]:
+    """Every size once at least along every axis; the lists are turned against the first so that the fewest sizes are alike.
+
+    Where a window does not fit, the others do: an error then has one cause. All must fit somewhere.
     """
-    heights = [size for size in sizes if fits(pair.height, size)]
-    widths = [size for size in sizes if fits(pair.width, size)]
-    steps = range(max(len(heights), len(widths)))
+    fitting = [[size for size in sizes if fits(window, size)] for window in chosen]
+    steps = range(max(map(len, fitting)))
 
-    def turned(by: int) -> list[tuple[int, int]]:
-        return [(heights[step % len(heights)], widths[(step + by) % len(widths)]) for step in steps]
+    def turned(by: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [tuple(each[(step + turn) % len(each)] for each, turn in zip(fitting, (0, *by), strict=True)) for step in steps]
 
-    yield from min(map(turned, range(len(widths))), key=lambda both: sum(height == width for height, width in both))
-    yield from ((size, widths[-1]) for size in sizes if size not in heights)
-    yield from ((heights[-1], size) for size in sizes if size not in widths)
+    def alike(found: list[tuple[int, ...]]) -> int:
+        return sum(len(size) - len(set(size)) for size in found)
+
+    yield from min(map(turned, product(*(range(len(each)) for each in fitting[1:]))), key=alike)
+    largest = tuple(each[-1] for each in fitting)
+    for axis, each in enumerate(fitting):
+        yield from ((*largest[:axis], size, *largest[axis + 1 :]) for size in sizes if size not in each)
+
+
+def _placed(window: Window, plain: Window, rank: int) -> list[Windows]:
+    """The window in every position, beside plain ones."""
+    return [tuple(window if axis == position else plain for axis in range(rank)) for position in range(rank)]
 
 
 def _strides_with_dilation(layer: str, padding: str, bounds: Bounds, with_output_padding: bool, row: dict[str, Any]) -> Iterator[Case]:
     """Strides together with dilation, on the same axis and on different ones: refused at construction, whatever the size."""
-    given = 0 if with_output_padding else None
+    given, rank = 0 if with_output_padding else None, LAYERS[layer].rank
     plain = Window(2, 1, 1, given)
     for s, d in product(_up_to(bounds.stride)[1:], _up_to(bounds.dilation)[1:]):
         both, strided, dilated = Window(2, s, d, given), Window(2, s, 1, given), Window(2, 1, d, given)
-        for pair in (Pair(both, plain), Pair(plain, both), Pair(strided, dilated), Pair(dilated, strided)):
-            yield _case(layer, padding, pair, (bounds.size, bounds.size - 1), row)
+        across = [
+            tuple(strided if axis == position else dilated if axis == (position + 1) % rank else plain for axis in range(rank))
+            for position in range(rank)
+        ]
+        for chosen in [*_placed(both, plain, rank), *(across if rank > 1 else ())]:
+            yield _case(layer, padding, chosen, _large(bounds, rank), row)
 
 
 def _output_padding_not_below_stride(layer: str, padding: str, bounds: Bounds, row: dict[str, Any]) -> Iterator[Case]:
     """An output padding as large as its stride, and one larger, beside one that is not: refused at construction, whatever the size."""
-    plain = Window(2, 1, 1, 0)
+    rank = LAYERS[layer].rank
     for s, beyond in product(_up_to(bounds.stride), (0, 1)):
-        wrong = Window(3, s, 1, s + beyond)
-        for pair in (Pair(wrong, plain), Pair(plain, wrong)):
-            yield _case(layer, padding, pair, (bounds.size, bounds.size - 1), row)
+        for chosen in _placed(Window(3, s, 1, s + beyond), Window(2, 1, 1, 0), rank):
+            yield _case(layer, padding, chosen, _large(bounds, rank), row)
 
 
-def _case(layer: str, padding: str, pair: Pair, size: tuple[int, int], row: dict[str, Any]) -> Case:
-    height, width = pair
-    groups = row["groups"]
+def _large(bounds: Bounds, rank: int) -> tuple[int, ...]:
+    return tuple(max(bounds.size - axis, 1) for axis in range(rank))
+
+
+def _case(layer: str, padding: str, chosen: Windows, size: tuple[int, ...], row: dict[str, Any]) -> Case:
+    groups, multiplier = row["groups"], row.get("depth_multiplier", 1)
+    channels = row["channels"] * groups
+    paddings = tuple(window.output_padding for window in chosen)
     return Case(
         layer=layer,
         padding=padding,
-        input_shape=(row["batch"], *size, row["channels"] * groups),
-        kernel_size=(height.kernel, width.kernel),
-        filters=row["filters"] * groups,
-        strides=(height.stride, width.stride),
-        dilation_rate=(height.dilation, width.dilation),
-        output_padding=(
-            None if height.output_padding is None or width.output_padding is None
-            else (height.output_padding, width.output_padding)
-        ),
+        input_shape=(row["batch"], *size, channels),
+        kernel_size=tuple(window.kernel for window in chosen),
+        filters=channels * multiplier if LAYERS[layer].depthwise else row["filters"] * groups,
+        strides=tuple(window.stride for window in chosen),
+        dilation_rate=tuple(window.dilation for window in chosen),
+        output_padding=None if None in paddings else tuple(p for p in paddings if p is not None),
         groups=groups,
         data_format=row["data_format"],
         use_bias=row["use_bias"],
         data=row["data"],
-    )  # fmt: skip
+        depth_multiplier=multiplier,
+    )
 
 
 def _up_to(last: int) -> range:

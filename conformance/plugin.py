@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public, but what plugins that run tests their own way build on
 
-from conformance import completeness, deviations, exploring, grids, scopes
+from conformance import completeness, deviations, exploring, grids, models, scopes
 from conformance.baseline import Baseline, Held
 from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
@@ -25,7 +27,7 @@ from conformance.gate import KERAS, Gate
 from conformance.hostile import HOSTILE
 from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
-from conformance.progress import Progress
+from conformance.progress import AT_LEAST, Progress
 from conformance.results import Record, ResultsError, Writer, case_record, installed
 from conformance.subjects import MODES, NotOfferedError, SubjectError
 from conformance.summary import Screen, Tally
@@ -41,10 +43,15 @@ FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-n
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("convformance", "conformance of convolution layers")
-    group.addoption("--grid", choices=(*grids.BOUNDS, HOSTILE), default="standard", help="which cases to run (default: %(default)s)")
+    group.addoption("--grid", choices=(*grids.NAMES, HOSTILE), default="standard", help="which cases to run (default: %(default)s)")
     group.addoption("--case", action="append", default=[], metavar="ID", help="run this case instead of a grid; may be repeated")
+    group.addoption("--model", metavar="FILE.keras|MODULE:CALLABLE", help="run the convolution layers of this model, at their real shapes")
     group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
-    group.addoption("--claim", default=",".join(CLAIMS), metavar="C,…", help="what to check of every case (default: %(default)s)")
+    group.addoption(
+        "--claim",
+        metavar="C,…",
+        help=f"what to check of every case: {', '.join(CLAIMS)} (default: of a grid, all; of a model, results alone)",
+    )
     group.addoption("--dtype", metavar="T,…", help=f"run the grid in these types: {', '.join(DTYPES)} (default: as the grid has it)")
     group.addoption(
         "--explore",
@@ -74,7 +81,12 @@ class Plan:
         except (CaseError, deviations.DeviationsError) as error:
             raise pytest.UsageError(str(error)) from None
         self.modes = _some_of(MODES, "mode", config.getoption("--mode"))
-        self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim"))
+        self.model_source: str | None = config.getoption("--model")
+        if self.model_source is not None and self.chosen:
+            raise pytest.UsageError("--model and --case exclude each other: a model has its own cases")
+        of_layers = self.model_source is not None or config.getoption("--grid") == "models"
+        usual = [name for name, claim in CLAIMS.items() if (claim.of_models if of_layers else claim.of_grids)]
+        self.claims = _some_of(tuple(CLAIMS), "claim", config.getoption("--claim") or ",".join(usual))
         self.dtypes = _some_of(DTYPES, "dtype", config.getoption("--dtype")) if config.getoption("--dtype") else None
         self.backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.explore: float | None = config.getoption("--explore")
@@ -82,7 +94,15 @@ class Plan:
             raise pytest.UsageError(f"--explore takes seconds, got {self.explore:g}")
         if self.explore is not None and find_spec("hypothesis") is None:
             raise pytest.UsageError("--explore draws cases with Hypothesis: pip install 'convformance[explore]'")
-        self.grid: str = "explore" if self.explore is not None else "cases" if self.chosen else config.getoption("--grid")
+        self.grid: str = (
+            "explore"
+            if self.explore is not None
+            else "cases"
+            if self.chosen
+            else "model"
+            if self.model_source
+            else config.getoption("--grid")
+        )
         self.subject: str = config.getoption("--subject")
         old = config.getoption("--baseline")
         self.baseline = Baseline(Path(old)) if old else None
@@ -122,21 +142,49 @@ class Plan:
         elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
             raise pytest.UsageError(f"Keras with {self.backend} is not installed: pip install 'convformance[{self.backend}]'")
 
+    def list_model(self) -> None:
+        """Find the layers of the model; other processes of this run are told where they are."""
+        if self.model_source is None:
+            return
+        if self.subject == KERAS:
+            self.check_subject()
+        folder = Path(tempfile.mkdtemp(prefix="convformance-"))
+        os.environ[models.FOLDER] = str(folder)
+        try:
+            models.list_layers(self.model_source, folder)
+        except models.ModelError as error:
+            self.forget_model()
+            raise pytest.UsageError(str(error)) from None
+
+    @cached_property
+    def model(self) -> models.Model | None:
+        """The model of this run, if there is one."""
+        return models.current() if self.model_source is not None else None
+
+    def forget_model(self) -> None:
+        """Leave nothing of the model behind."""
+        folder = os.environ.pop(models.FOLDER, None) if self.model_source is not None else None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
     @cached_property
     def scopes(self) -> dict[str, scopes.Scope]:
         """The modes that are run on a part of the grid only, and which."""
-        if self.chosen or self.explore is not None or self.subject != KERAS:
+        if self.chosen or self.model is not None or self.explore is not None or self.subject != KERAS:
             return {}
         return {mode: part for mode in self.modes if (part := scopes.scope(mode, self.backend)) is not None}
 
     def cases(self, mode: str) -> tuple[Case, ...]:
-        """The chosen cases as they are, or what the mode is run on of the grid, in each of the types that were asked for.
+        """The chosen cases or those of the model as they are, or what of the grid the mode is run on, in each type that was asked for.
 
         An exploration has no list of them.
         """
         if self.chosen or self.explore is not None:
             return self.chosen
-        cases = scopes.cases(self.grid, mode, self.backend if self.subject == KERAS else None)
+        if self.model is not None:
+            cases = self.model.cases
+        else:
+            cases = scopes.cases(self.grid, mode, self.backend if self.subject == KERAS else None)
         return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
@@ -181,6 +229,7 @@ def pytest_configure(config: pytest.Config) -> None:
     results = config.getoption("--results")
     if not hasattr(config, "workerinput"):
         plan.check_baseline(results)
+        plan.list_model()
     if results and not hasattr(config, "workerinput"):
         try:
             config.stash[WRITER] = Writer(Path(results), plan.grid, plan.modes, {mode: str(part) for mode, part in plan.scopes.items()})
@@ -194,6 +243,11 @@ def pytest_configure(config: pytest.Config) -> None:
         if plan.baseline is not None:
             config.pluginmanager.register(Held(plan.baseline, config.stash[TALLY]), "convformance-baseline")
         config.pluginmanager.register(Screen(config.stash[TALLY], config.stash[COMPLAINTS]), "convformance-screen")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if PLAN in config.stash and not hasattr(config, "workerinput"):
+        config.stash[PLAN].forget_model()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -220,7 +274,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         claim = collection_path.stem.removeprefix("test_")
         if collection_path.suffix == ".py" and (claim == HOSTILE) != (plan.grid == HOSTILE):
             return True
-        if claim in CLAIMS and claim not in plan.claims:
+        if claim in CLAIMS and (claim not in plan.claims or not (CLAIMS[claim].of_grids or (plan.model and plan.model.has_weights))):
             return True
     if collection_path.name == "test_upsampling.py" and collection_path.parent == PACKAGE:
         return None if plan.grid in completeness.FULL_GRIDS and plan.subject == KERAS else True
@@ -240,7 +294,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(Progress(reporter), "convformance-progress")
+        # the layers of a model are few, but each may take long
+        at_least = AT_LEAST if session.config.stash[PLAN].grid not in ("model", "models") else 1
+        session.config.pluginmanager.register(Progress(reporter, at_least=at_least), "convformance-progress")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -254,7 +310,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         subject = plan.subject
     exploration = config.stash.get(EXPLORATION, None)
     scope = exploration.scope if exploration else f"{len(plan.chosen)} chosen case(s)" if plan.chosen else f"grid {plan.grid}"
+    if plan.model is not None:
+        scope = f"model {plan.model.source}, {len(plan.model.layers)} convolution layer(s), {len(plan.model.cases)} unlike"
     lines = [f"convformance: {subject}, numpy {installed('numpy')}; {scope}; mode {', '.join(plan.modes)}"]
+    if plan.model is not None:
+        lines += [f"convformance: {note}" for note in plan.model.notes]
+        lines += [f"convformance: not tested: {layer}" for layer in plan.model.untested]
     return lines + [f"mode {mode}: only {part}" for mode, part in plan.scopes.items()]
 
 

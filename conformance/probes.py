@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from conformance.cases import Case
-from conformance.contract import axes, compute, compute_gradients, output_shape, reached_by_gradients
+from conformance.contract import axes, compute, compute_gradients, output_shape, reached, reached_by_gradients
 from conformance.formats import FORMATS
 from reference.arguments import Array
 
@@ -32,6 +32,10 @@ SIGNIFICAND_BITS = {name: number.bits for name, number in FORMATS.items()}
 
 ATTEMPTS = 1024
 """Draws of an input before a case is given up. Nearly always one is enough; 16 pixels in a row with one channel need some hundred."""
+
+
+CANCELLING = 64
+"""Draws of a pointwise kernel, at most, in search of one with which few products over the depth multiplier cancel."""
 
 
 class UntrustedCaseError(Exception):
@@ -119,9 +123,16 @@ def exact(case: Case) -> Probe:
         x = draw.array()
         if keep == 1.0 and not _neighbours_differ(x):
             continue
-        if _within_budget(case, x, weights):
-            return Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws}, pointwise=weights.pointwise)
-        keep /= 2
+        if not _within_budget(case, x, weights):
+            keep /= 2
+            continue
+        probe = Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws}, pointwise=weights.pointwise)
+        # signs alone may cancel, where few terms are summed
+        if weights.x_half == 1 and attempt < ATTEMPTS - 1:
+            result = exact_result(case, x, weights.kernel, weights.bias, weights.pointwise)
+            if mistrusted(result, reached(case), keep):
+                continue
+        return probe
     raise UntrustedCaseError(f"{case}: found no exact data within the budget of {case.dtype}")
 
 
@@ -146,12 +157,13 @@ def exact_gradients(case: Case) -> Probe:
     wide = {"symmetric": isqrt(share), "wide_input": share // least, "wide_kernel": 1, "wide_pointwise": 1}
     g_most = min(g_most, wide[case.data])
     x_most = min(share // g_most, least if case.data == "wide_input" else share)
-    seed, kind, reached = seed_of(str(case), "gradients"), storage(case.compute_dtype), reached_by_gradients(case)
+    seed, kind, contributed = seed_of(str(case), "gradients"), storage(case.compute_dtype), reached_by_gradients(case)
     keep, doubt = 1.0, "not within the budget"
     for attempt in range(ATTEMPTS):
         draws = {
             "x": Draw(seed + 2 * attempt, (x_most + 1) // 2, case.in_layout(case.input_shape), kind),
-            "upstream": Draw(seed + 2 * attempt + 1, (g_most + 1) // 2, output, kind, keep),
+            # where signs alone cancel, whatever they are, 3 is let in
+            "upstream": Draw(seed + 2 * attempt + 1, max((g_most + 1) // 2, 1 + (attempt > ATTEMPTS // 2)), output, kind, keep),
         }
         made = {name: draw.array() for name, draw in draws.items()}
         probe = Probe(made["x"], weights.kernel, weights.bias, {**draws, **weights.draws}, "gradients", made["upstream"], weights.pointwise)
@@ -166,7 +178,7 @@ def exact_gradients(case: Case) -> Probe:
         ):
             continue
         expected = exact_gradients_result(case, probe)
-        doubts = [f"{name}: {said}" for name, wanted in expected.items() if (said := mistrusted(wanted, reached[name], keep))]
+        doubts = [f"{name}: {said}" for name, wanted in expected.items() if (said := mistrusted(wanted, contributed[name], keep))]
         if not doubts:
             return probe
         doubt = doubts[0]
@@ -234,6 +246,10 @@ def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None, pointw
     return compute(case, x.astype(kind), kernel.astype(kind), *optional)
 
 
+_LEAST_POINTWISE = {False: 1, True: 3}
+"""The least amplitude of a pointwise kernel, by whether there is a depth multiplier, over which products of 1 and -1 cancel too often."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Weights:
     """What belongs to a layer and not to one input: kernel, bias, and the amplitude that is left for the input."""
@@ -273,13 +289,15 @@ def _gradient_weights(configuration: Case) -> _GradientWeights:
     budget = 2 ** SIGNIFICAND_BITS[configuration.compute_dtype]
     share = max(budget // terms, 1)
     if configuration.separable:
+        small = 3 if share >= 81 else 1
         # a wide kernel multiplies every product in the gradient of the other: room is left for 256 pairs of positions, g is thinned beyond
         depthwise_most, pointwise_most = {
             "symmetric": (_root(share, 3), _root(share, 3)),
-            "wide_input": (1, 1),
+            "wide_input": (small, small),
             "wide_kernel": (max(min(share, budget // (256 * taps)), 1), 1),
             "wide_pointwise": (1, max(min(share, budget // (256 * filters)), 1)),
         }[configuration.data]
+        pointwise_most = max(pointwise_most, _LEAST_POINTWISE[configuration.depth_multiplier > 1])
         most = {"kernel": depthwise_most, "pointwise": pointwise_most}
         other_kernel = max(taps * _odd(depthwise_most), filters * _odd(pointwise_most))
     else:
@@ -303,16 +321,18 @@ def _weights(configuration: Case) -> _Weights:
     n = terms(configuration)
     share = budget // min(n, budget)
     least = 3 if share >= 9 else 1  # an input of 1 and -1 alone has too few unlike neighbours if it is long and thin
+    small = 3 if configuration.separable and share >= 81 else 1
     root = _root(share, 3 if configuration.separable else 2)
     x_most, kernel_most, pointwise_most = {
         "symmetric": (root, root, root if configuration.separable else 1),
-        "wide_input": (share, 1, 1),
+        "wide_input": (share // small**2, small, small),
         "wide_kernel": (least, share // least, 1),
         "wide_pointwise": (least, 1, share // least),
     }[configuration.data]
     most = {"kernel": kernel_most}
     if configuration.separable:
-        most["pointwise"] = pointwise_most
+        most["pointwise"] = pointwise_most = max(pointwise_most, _LEAST_POINTWISE[configuration.depth_multiplier > 1])
+        x_most = min(x_most, max(share // (kernel_most * pointwise_most), 1))
     if configuration.use_bias:
         most["bias"] = x_most * kernel_most * pointwise_most
     draws, arrays = _drawn(configuration, most)
@@ -335,11 +355,30 @@ def _weights(configuration: Case) -> _Weights:
 
 
 def _drawn(configuration: Case, most: dict[str, int], purpose: str = "") -> tuple[dict[str, Draw], dict[str, Array]]:
-    """The weights of a layer with at most these magnitudes, as recipes and made."""
+    """The weights of a layer with at most these magnitudes, as recipes and made.
+
+    Over the depth multiplier, the product of a separable layer's kernels may cancel: of several pointwise kernels the one is taken with
+    which it cancels least.
+    """
     shapes = {"kernel": configuration.kernel_shape, "pointwise": configuration.pointwise_shape, "bias": (configuration.filters,)}
     kind, name = storage(configuration.compute_dtype), str(configuration)
     draws = {operand: Draw(seed_of(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
-    return draws, {operand: draw.array() for operand, draw in draws.items()}
+    arrays = {operand: draw.array() for operand, draw in draws.items()}
+    if configuration.separable and configuration.depth_multiplier > 1:
+        channels, multiplier = configuration.kernel_shape[-2:]
+        depthwise, best = arrays["kernel"].astype(float), None
+        for attempt in range(CANCELLING):
+            draw = replace(draws["pointwise"], seed=draws["pointwise"].seed + attempt)
+            pointwise = draw.array()
+            product = np.einsum("...cq,cqf->...cf", depthwise, pointwise.reshape(channels, multiplier, -1).astype(float))
+            zeros = product.size - np.count_nonzero(product)
+            if best is None or zeros < best[0]:
+                best = zeros, draw, pointwise
+            if not zeros:
+                break
+        assert best is not None  # noqa: S101 - at least one was drawn
+        _, draws["pointwise"], arrays["pointwise"] = best
+    return draws, arrays
 
 
 def _odd(most: int) -> int:

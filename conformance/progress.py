@@ -45,8 +45,10 @@ def cases(nodeids: Iterable[str]) -> int:
 class Progress:
     """On the process that reports: counts what is done, from whichever process it comes."""
 
-    def __init__(self, reporter: pytest.TerminalReporter, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, reporter: pytest.TerminalReporter, now: Callable[[], float] = time.monotonic, at_least: int = AT_LEAST) -> None:
+        """``at_least`` so many cases make a run long."""
         self._reporter = reporter
+        self._at_least = at_least
         self._now = now
         self._total = self._done = self._failed = 0
         self._started = self._said = now()
@@ -56,7 +58,7 @@ class Progress:
 
     @property
     def _speaks(self) -> bool:
-        return self._total >= AT_LEAST and self._reporter.config.get_verbosity() == 0
+        return self._total >= self._at_least and self._reporter.config.get_verbosity() == 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._begin(item.nodeid for item in session.items)

@@ -680,6 +680,8 @@ _DIFFERENCES = {"kernel_minus_stride": ("kernel", "stride"), "kernel_minus_size"
 _BOOLEANS = {
     "use_bias": ("a bias", "no bias"),
     "output_padding_given": ("output_padding given", "output_padding left to Keras"),
+    "strided": ("strides > 1", "no strides > 1"),
+    "strides_alike": ("strides alike", "strides unlike"),
     "filters_match_width": ("as many filters as the output is wide", "filters unlike the output's width"),
     "empty": ("an empty result", "a result that is not empty"),
     "refused": ("an error due", "a defined result"),

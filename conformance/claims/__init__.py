@@ -11,6 +11,7 @@ from conformance.claims.errors import ERRORS
 from conformance.claims.forward import FORWARD
 from conformance.claims.gradients import GRADIENTS
 from conformance.claims.ops import OPS
+from conformance.claims.own_weights import OWN_WEIGHTS
 from conformance.claims.repeated import REPEATED
 from conformance.claims.shapes import SHAPES
 from conformance.claims.special_values import SPECIAL_VALUES
@@ -21,6 +22,7 @@ CLAIMS = {
     claim.name: claim
     for claim in (
         FORWARD, REPEATED, GRADIENTS, BOUNDED, BOUNDED_GRADIENTS, SPECIAL_VALUES, DETERMINISM, SHAPES, ERRORS, ARGUMENTS, OPS,
+        OWN_WEIGHTS,
     )
 }  # fmt: skip
 """All claims by name; each has its ``test_<name>.py``."""

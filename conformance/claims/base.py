@@ -30,7 +30,8 @@ class Claim:
 
     ``judge`` is given the subject, which has the method called ``method``: a subject without it does not offer the claim. ``concerns``
     says of which cases it speaks, ``modes`` in which modes, all if None. ``script`` shows a failing case without this project; a claim
-    without it has none to show. ``misuses``: it speaks of cases with a misuse, and of no others.
+    without it has none to show. ``of_models`` claims are checked of a user's model, ``of_grids`` of a grid, unless others are asked for.
+    ``misuses``: it speaks of cases with a misuse, and of no others.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Claim:
     method: str = "forward"
     concerns: Callable[[Case], bool] = _every
     modes: tuple[str, ...] | None = None
+    of_models: bool = False
+    of_grids: bool = True
     script: Script | None = None
     misuses: bool = False
 

@@ -10,12 +10,17 @@ from conformance.cases import Case
 from conformance.claims.base import Claim, defined, exception
 from conformance.formats import FORMATS
 from conformance.outcomes import Verdict
+from conformance.probes import Probe
 from conformance.subjects import NotOfferedError, Subject
 
 
 def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     """``|layer(x) - exact| <= n u S + (n + 1) eta / 2`` for every element, on random floats; see `conformance.rounding`."""
-    probe = families.floats(case)
+    return held(subject, case, mode, families.floats(case), arithmetic_of(subject, case, mode, "bounded", "output"))
+
+
+def held(subject: Subject, case: Case, mode: str, probe: Probe, arithmetic: oracles.Arithmetic) -> Verdict:
+    """The verdict on a layer with the operands of this probe, if its sums are carried as ``arithmetic`` says."""
     sums = rounding.forward_sums(case, probe)  # before the subject runs: one that writes into its input must not move the target
     try:
         observed = subject.forward(case, probe, mode)
@@ -23,7 +28,6 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
         raise
     except Exception as error:
         return exception(error, None)
-    arithmetic = arithmetic_of(subject, case, mode, "bounded", "output")
     return oracles.bounded(sums, observed, arithmetic, lambda wrong: oracles.picture(case, wrong))
 
 
@@ -47,4 +51,4 @@ def _known(subject: Subject) -> tuple[Accumulation, ...]:
     return _LAST[0][1]
 
 
-BOUNDED = Claim("bounded", judge, concerns=defined)
+BOUNDED = Claim("bounded", judge, concerns=defined, of_models=True)

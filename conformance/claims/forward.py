@@ -27,4 +27,4 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     return oracles.exact(case, expected, observed)
 
 
-FORWARD = Claim("forward", judge, script=repro.forward)
+FORWARD = Claim("forward", judge, script=repro.forward, of_models=True)

@@ -1,6 +1,7 @@
 """Claim ``ops``: the functions ``keras.ops.conv`` and ``conv_transpose``, beside the layers, give the defined result without a bias.
 
-Of strides together with dilation, which the layers refuse at construction, nothing is said of the functions: those cases are left out.
+Of strides together with dilation, which the layers refuse at construction, nothing is said of the functions: those cases are left out. So
+is ``causal``, which the layer alone has.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def judge(subject: Operating, case: Case, mode: str) -> Verdict:
 
 
 def concerned(case: Case) -> bool:
-    """All but strides together with dilation."""
-    return not strides_with_dilation(case)
+    """All but strides together with dilation, and causal padding."""
+    return not strides_with_dilation(case) and case.padding != "causal"
 
 
 OPS = Claim("ops", judge, "op", concerned, modes=("eager",))
