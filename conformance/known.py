@@ -28,7 +28,15 @@ MEANING = {
     Outcome.CRASHED: "the process dies",
     Outcome.HUNG: "no result",
 }
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", None: "every backend"}
+WITHOUT_KERAS = ("tf.nn", "jax.lax", "torch.nn.functional", "onnxruntime", "tf_keras")
+"""Subjects below Keras 3 or beside it, see `conformance.subjects`: no entry for versions of Keras speaks of them."""
+BACKENDS: dict[str | None, str] = {
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "torch": "PyTorch",
+    None: "every backend",
+    **{name: f"`{name}`, without Keras 3" for name in WITHOUT_KERAS},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +133,8 @@ def first_mode(entry: Deviation) -> str:
 def _together(one: Deviation, other: Deviation) -> bool:
     """Whether there may be an environment that both entries speak of."""
     if any(other.environment.get(key, value) != value for key, value in one.environment.items()):
+        return False
+    if any(some.environment.get("backend") in WITHOUT_KERAS and "keras" in rest.versions for some, rest in ((one, other), (other, one))):
         return False
     both = [one.versions[package] & wanted for package, wanted in other.versions.items() if package in one.versions]
     bounds = {specifier.version for wanted in both for specifier in wanted}
