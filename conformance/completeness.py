@@ -43,10 +43,11 @@ def stale(
         elsewhere = [mode for mode in MODES if mode not in partial and entry.speaks_of(mode=mode)]
         if not spoken_of or (elsewhere and spoken_of <= set(partial)):
             continue
-        if any(entry.covers(case, mode, claim) for case, mode, claim in checks):
+        covered = {claim for case, mode, claim in checks if entry.covers(case, mode, claim)}
+        if covered:
             if entry.heuristic:
                 complaints.append(f"deviation {entry.id!r}: all cases it covers conform\nfixed upstream: delete the entry")
-            else:
+            elif not all(entry.may_conform(claim) for claim in covered):
                 complaints.append(f"deviation {entry.id!r}: entries before it speak for every case it covers: delete it")
         else:
             complaints.append(f"deviation {entry.id!r} covers no case of this grid: correct or delete the entry")

@@ -225,3 +225,27 @@ def test_an_empty_file_adds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("", encoding="utf-8")
     assert len(deviations.load([path])) == len(deviations.load())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "body", "claim", "covered", "strict"),
+    [
+        ("wrong_value", "", "forward", True, True),
+        ("wrong_value", "", "determinism", False, True),
+        ("wrong_value", "", "special_values", True, False),
+        ("wrong_shape", "", "special_values", True, True),
+        ("declined", "", "determinism", True, True),
+        ("declined", "", "special_values", True, True),
+        ("wrong_value", 'where = { claim = "determinism" }', "determinism", True, True),
+        ("wrong_value", 'where = { claim = ["forward", "special_values"] }', "special_values", True, True),
+        ("wrong_value", "heuristic = true", "forward", True, False),
+    ],
+)
+def test_what_an_entry_says_of_claims_that_show_less(
+    tmp_path: Path, outcome: str, body: str, claim: str, covered: bool, strict: bool
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'[[deviation]]\nid = "own"\noutcome = "{outcome}"\nreason = "because"\n{body}\n', encoding="utf-8")
+    (known,) = (each for each in deviations.load([path]) if each.id == "own")
+    assert known.covers(CASE, "eager", claim) is covered
+    assert known.may_conform(claim) is not strict
