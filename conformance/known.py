@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
 from conformance import deviations, scopes
-from conformance.cases import Case
+from conformance.cases import DTYPES, Case
 from conformance.claims import CLAIMS
 from conformance.commands import CommandError
 from conformance.deviations import Deviation
@@ -105,11 +106,11 @@ def _range(wanted: SpecifierSet) -> str:
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid that the entry, and none before it in the same environment, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
-    mode = first_mode(entry)
+    mode, dtype = first_mode(entry), next(dtype for dtype in DTYPES if entry.speaks_of(dtype=dtype))
     for grid in ("smoke", "standard"):
         covered = [
             case
-            for case in scopes.cases(grid, mode, None)
+            for case in (replace(case, dtype=dtype) for case in scopes.cases(grid, mode, None))
             for claim in CLAIMS
             if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]
