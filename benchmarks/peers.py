@@ -84,7 +84,7 @@ def main() -> int:
     if arguments.gate:
         found["the gate"] = gate(arguments.gate)
     for name, (configurations, seconds) in found.items():
-        print(f"{name}: {configurations:,} configurations in {seconds:.1f} s, {configurations / seconds:.1f} a second", flush=True)
+        print(f"{name}: {configurations:,} configurations in {seconds:.3g} s, {configurations / seconds:.1f} a second", flush=True)
     for name, option in (("Keras's own tests", arguments.keras), ("the gate", arguments.gate)):
         if option is None:
             print(f"{name}: left out, see --help")

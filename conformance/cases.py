@@ -7,6 +7,8 @@ An id is a layer, a padding, the parts every case has, and the parts that differ
 ``in`` is (batch, *spatial, channels), whatever the data format; ``f`` the filters; ``k``, ``s``, ``d`` and ``op`` have one number an
 axis; ``m`` is the depth multiplier of depthwise and separable layers. A depthwise layer has no ``f``: its filters are channels times
 ``m``. Optional parts may come in any order and are printed in the order above.
+
+A last part such as ``strides=zero`` or ``strides=zero@symbolic`` gives the layer something that it must refuse (`conformance.misuses`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
+
+from conformance import misuses
 
 Size = TypeVar("Size", int, int | None)
 """Of a shape that is known, or of one that may not be."""
@@ -84,7 +88,8 @@ class Case:
 
     ``input_shape`` is (batch, *spatial, channels) in this order for both data formats. The ``filters`` of a depthwise layer are channels
     times ``depth_multiplier``.
-    A case may be one that Keras must refuse (see `conformance.contract`): those are run to see the error.
+    A case may be one that Keras must refuse (see `conformance.contract`): those are run to see the error. ``misuse`` is what is wrong with
+    one that is sound otherwise, empty if nothing is.
     """
 
     layer: str
@@ -101,6 +106,7 @@ class Case:
     use_bias: bool = True
     data: str = "symmetric"
     depth_multiplier: int = 1
+    misuse: str = ""
 
     def __post_init__(self) -> None:
         if self.layer not in LAYERS:
@@ -139,6 +145,11 @@ class Case:
         ):
             if value not in allowed:
                 raise CaseError(f"unknown {name} {value!r}: expected one of {', '.join(allowed)}")
+        if self.misuse:
+            try:
+                misuses.find(self.layer, self.misuse)
+            except KeyError:
+                raise CaseError(f"unknown misuse {self.misuse!r} of {self.layer}: see conformance.misuses") from None
 
     @property
     def keras_name(self) -> str:
@@ -209,7 +220,7 @@ class Case:
     @property
     def configuration(self) -> Case:
         """This case with a batch of one and one element an axis: what the cases that can share a layer have in common."""
-        return replace(self, input_shape=(1,) * (self.rank + 1) + (self.channels,))
+        return replace(self, input_shape=(*(1,) * (self.rank + 1), self.channels))
 
     def layer_arguments(self) -> dict[str, Any]:
         """The arguments of the Keras layer, by Keras's names, those at Keras's defaults left out."""
@@ -255,7 +266,7 @@ class Case:
         ):
             if value != default:
                 parts.append(value)
-        return "-".join(parts)
+        return "-".join([*parts, self.misuse] if self.misuse else parts)
 
 
 def parse(text: str) -> Case:
@@ -317,6 +328,8 @@ def _read(word: str, text: str) -> tuple[str, Any]:
     """The field and the value that one part of an id stands for."""
     if word in _WORDS:
         return _WORDS[word]
+    if "=" in word:
+        return "misuse", word
     match = _PART.fullmatch(word)
     if match is None or match[1] not in _NUMBERED:
         expected = ", ".join([f"{prefix}<numbers>" for prefix in _NUMBERED] + list(_WORDS))

@@ -13,8 +13,8 @@ from conformance import compare, rules
 from conformance.cases import LAYERS
 from conformance.commands import CommandError
 from conformance.outcomes import Outcome
-from conformance.repro import script
 from conformance.results import Entry, ResultsError, Run, read
+from conformance.scripts import script
 from conformance.summary import smallness
 
 SUMMARY = "what a run found, as a CI job shows it: a summary in Markdown, annotations, outputs"
@@ -102,9 +102,9 @@ def markdown(report: Report) -> str:
         smallest = report.failing[0]
         lines += ["", f"The smallest that fails: `{smallest.case}`, mode {md(smallest.mode)}, claim {md(smallest.claim)}", ""]
         lines += _fenced(smallest.message, "")
-        if run.environment.get("keras"):
-            lines += ["<details><summary>to see it with numpy and keras alone</summary>", ""]
-            lines += [*_fenced(script(smallest.case, str(run.environment.get("backend")), smallest.at), "python"), "</details>", ""]
+        shown = script(smallest, str(run.environment.get("backend")))
+        if shown is not None and run.environment.get("keras"):
+            lines += ["<details><summary>to see it without convformance</summary>", "", *_fenced(shown, "python"), "</details>", ""]
     if report.known:
         lines += ["", "| known deviation | checks |", "|---|--:|"]
         lines += [f"| {md(name)} | {number:,} |" for name, number in report.known.most_common()]

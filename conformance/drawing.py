@@ -7,7 +7,7 @@ or cropped is hatched, never told by colour alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
@@ -52,17 +52,15 @@ class Panel:
         return int(self.values.shape[1])
 
 
-def draw(explanation: Explanation, file: Path) -> None:
-    """Input, kernel, output and overlap count, C below and C.T beside them; written as png or svg, by the suffix of the file.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+def drawn(explanation: Explanation, suffix: str) -> bytes:
+    """Input, kernel, output and overlap count, C below and C.T beside them, as a file of this suffix has it: ``.png`` or ``.svg``."""
+    file = BytesIO()
     with mpl.rc_context(STYLE):
         figure = picture(explanation)
         # without a date, and without the version: the same picture is the same file
-        metadata = {"Date": None, "Creator": None} if file.suffix == ".svg" else {"Software": None}
-        figure.savefig(file, dpi=150, metadata=metadata)
+        metadata = {"Date": None, "Creator": None} if suffix == ".svg" else {"Software": None}
+        figure.savefig(file, format=suffix[1:], dpi=150, metadata=metadata)
+    return file.getvalue()
 
 
 def picture(explanation: Explanation) -> Figure:

@@ -18,7 +18,7 @@ import numpy as np
 
 import reference
 from conformance.cases import Case, CaseError, parse
-from conformance.commands import CommandError
+from conformance.commands import CommandError, write
 from conformance.contract import axes, error_due
 from reference import checkerboard, convolution_matrix, overlap_add, zero_insertion
 from reference.arguments import Array
@@ -223,10 +223,7 @@ def draw(explanation: Explanation, file: Path) -> None:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise CommandError("drawing needs matplotlib: install the extra convformance[report]") from None
-    try:
-        drawing.draw(explanation, file)
-    except OSError as error:
-        raise CommandError(f"cannot write {str(file)!r}: {error.strerror}") from None
+    write(file, drawing.drawn(explanation, file.suffix))
 
 
 def _transposed_size_rule(case: Case, span: str) -> str:

@@ -73,7 +73,8 @@ class Exploration:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._said += [value for name, value in report.user_properties if name == EXPLORED and isinstance(value, dict)]
+        if report.when == "call":  # what a test says stands in the report of its tear-down, too
+            self._said += [value for name, value in report.user_properties if name == EXPLORED and isinstance(value, dict)]
         report.user_properties = [(name, value) for name, value in report.user_properties if name != EXPLORED]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -95,4 +96,4 @@ class Exploration:
             terminalreporter.write_line(f"{number:,} checks without a verdict: {reason}")
         found = [said["found"] for said in self._said if said["found"]]
         if found and self.store.folder is not None:
-            terminalreporter.write_line(f"{len(found)} kept in {self.store.folder}: the next exploration begins with them")
+            terminalreporter.write_line(f"kept in {self.store.folder}, to begin the next exploration with: {len(found)}")

@@ -6,8 +6,10 @@ from functools import lru_cache
 from math import prod
 from typing import Any
 
+from conformance import misuses
 from conformance.cases import LAYERS, Case
 from conformance.contract import axes, error_due, strides_with_dilation
+from conformance.forms import form
 from reference.geometry import Axis, effective_kernel, overhang
 
 Facts = dict[str, Any]
@@ -15,8 +17,10 @@ Facts = dict[str, Any]
 CASE_FACTS = (
     "layer", "padding", "batch", "channels", "filters", "groups", "depth_multiplier", "dtype", "data_format", "use_bias", "data",
     "output_padding_given", "filters_match_width", "least_kernel", "strided", "paddings_alike", "positions", "window_channels",
-    "empty", "refused", "refused_for", "mode", "claim",
+    "empty", "refused", "refused_for", "argument", "misuse", "route", "mode", "claim", "form",
 )  # fmt: skip
+MISUSE_FACTS = ("argument", "misuse", "route")
+"""Those of the facts of a case that only one with a misuse has."""
 AXIS_FACTS = (
     "size",
     "kernel",
@@ -44,7 +48,11 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
     axes is the same. ``positions``: how many places the kernel is put at, over all axes; ``window_channels``: the channels of what it is
     put on, the input, or a transposed convolution's output. ``empty``: the defined result has no elements. ``refused``: an error is due;
     what speaks of a result is False then.
+    ``use_bias``: as the case has it; of the claim ``ops``, whose functions have no bias, False. ``form``: of the claim ``arguments``, which
+    of `conformance.forms` the case is checked in.
     ``refused_for``: what the error is due for, ``strides_with_dilation``, ``output_padding`` or ``window``; None where none is.
+    ``argument``, ``misuse``, ``route``: of a case that is sound but for one argument, which one, what it is given, and how the layer is
+    met (see `conformance.misuses`); None of the others.
     """
     known = _geometry(case)
     refused = None in known
@@ -59,7 +67,7 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "depth_multiplier": case.depth_multiplier,
         "dtype": case.dtype,
         "data_format": case.data_format,
-        "use_bias": case.use_bias,
+        "use_bias": case.use_bias and claim != "ops",
         "data": case.data,
         "output_padding_given": case.output_padding is not None,
         "filters_match_width": not refused and spatial[-1] == case.filters > 1,
@@ -71,9 +79,18 @@ def case_facts(case: Case, mode: str, claim: str) -> Facts:
         "empty": 0 in spatial,
         "refused": refused,
         "refused_for": _refused_for(case) if refused else None,
+        **dict(zip(MISUSE_FACTS, _misuse(case), strict=True)),
         "mode": mode,
         "claim": claim,
+        "form": form(case).name if claim == "arguments" else None,
     }
+
+
+def _misuse(case: Case) -> tuple[str | None, ...]:
+    if not case.misuse:
+        return (None,) * len(MISUSE_FACTS)
+    misuse, route = misuses.find(case.layer, case.misuse)
+    return misuse.argument, misuse.value, route
 
 
 def _refused_for(case: Case) -> str:

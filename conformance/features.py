@@ -19,7 +19,7 @@ FEATURES: dict[str, Callable[[Case], bool]] = {
     "ch_first": lambda case: case.data_format == "channels_first",
     "nobias": lambda case: not case.use_bias,
     "dtypes": lambda case: case.dtype != "float32",
-    "errors": lambda case: error_due(case) is not None,
+    "errors": lambda case: bool(case.misuse) or error_due(case) is not None,
 }
 """In the order of the columns; the names are the headings, short enough to stand side by side on a screen."""
 

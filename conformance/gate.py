@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from conformance import deviations, repro
+from conformance import deviations
 from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
@@ -87,13 +87,14 @@ class Gate:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
-        return Judgement(record, held.why if held.passes else self._text(case, mode, verdict, held.why))
+        return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))
 
-    def _text(self, case: Case, mode: str, verdict: Verdict, why: str) -> str:
+    def _text(self, case: Case, mode: str, claim: Claim, verdict: Verdict, why: str) -> str:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)
-        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS:
+        if self.environment.get("keras") is None or verdict.outcome == Outcome.CONFORMS or claim.script is None:
             return text
-        return f"{text}\nto see it with numpy and keras alone:\n\n{repro.script(case, self.environment['backend'], verdict.at)}\n"
+        script = claim.script(case, self.environment["backend"], verdict.at, verdict.message, mode)
+        return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import cycle, product
 from typing import Any, NamedTuple
 
 from conformance.cases import DATA, DATA_FORMATS, LAYERS, Case, parse
 from conformance.covering import pairwise
+from conformance.misuses import MISUSES, words
 from reference.geometry import effective_kernel
 
 
@@ -109,6 +110,16 @@ def grid(name: str) -> tuple[Case, ...]:
         KeyError: there is no grid of this name.
     """
     return within(BOUNDS[name])
+
+
+def misused() -> tuple[Case, ...]:
+    """One sound case a layer, once with everything that it must refuse (`conformance.misuses`) on every route; with every grid."""
+    return tuple(
+        replace(parse(sound), misuse=word)
+        for sound in ("conv2d-valid-in2x5x6x4-k3x2-f4-s1x1", "conv2d_transpose-valid-in2x5x6x4-k3x2-f4-s1x1")
+        for misuse in MISUSES[sound.partition("-")[0]].values()
+        for word in words(misuse)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from conformance import deviations, scopes
+from conformance import deviations, grids, scopes
 from conformance.cases import DTYPES, Case
 from conformance.claims import CLAIMS
-from conformance.commands import CommandError
+from conformance.commands import write
 from conformance.deviations import Deviation
 from conformance.outcomes import Outcome
 from conformance.subjects import MODES
@@ -47,10 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         print(text, end="")  # noqa: T201 - this is what was asked for
         return 0
-    try:
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    write(arguments.output, text)
     return 0
 
 
@@ -104,13 +101,14 @@ def _range(wanted: SpecifierSet) -> str:
 
 
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
-    """The smallest case of the smoke or else of the standard grid that the entry, and none before it in the same environment, speaks of."""
+    """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
     mode, dtype = first_mode(entry), next(dtype for dtype in DTYPES if entry.speaks_of(dtype=dtype))
     for grid in ("smoke", "standard"):
+        cases = grids.misused() if entry.of_misuses else scopes.cases(grid, mode, None)
         covered = [
             case
-            for case in (replace(case, dtype=dtype) for case in scopes.cases(grid, mode, None))
+            for case in (replace(case, dtype=dtype) for case in cases)
             for claim in CLAIMS
             if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]

@@ -12,20 +12,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from conformance import repro, rules
+from conformance import rules
 from conformance.cases import LAYERS, Case
-from conformance.commands import CommandError
-from conformance.contract import axes, error_due, output_shape
+from conformance.claims.forward import FORWARD
+from conformance.commands import CommandError, write
+from conformance.contract import axes, error_due
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
-from conformance.probes import UntrustedCaseError
 from conformance.results import Entry, Key, ResultsError, Run, read
+from conformance.scripts import affordable, script
+from conformance.subjects import MODES
 from conformance.summary import smallness
 
 SUMMARY = "one self-contained HTML page for one run, or for many side by side"
 
-SCRIPTS, LARGEST = 3000, 10_000_000
-"""Cases that get a script to reproduce them: so many, the smallest first, and none with more multiplications or elements."""
+SCRIPTS = 3000
+"""Cases that get a script to reproduce them: so many, the smallest first."""
 
 BACKEND = "{backend}"
 """Stands in a script for the backend of the run that the reader looks at."""
@@ -142,27 +144,16 @@ def _axes(case: Case) -> tuple[tuple[int, ...], ...]:
 
 def _scripts(runs: Sequence[Run], rows: Sequence[Key]) -> dict[int, str]:
     """Scripts that reproduce what does not conform, by the place of the case."""
-    failing: dict[int, Entry] = {}
+    failing: dict[int, tuple[Entry, str]] = {}
     for i, key in enumerate(rows):
         for run in runs:
             entry = run.entries.get(key)
             if entry is not None and entry.outcome != Outcome.CONFORMS and run.environment.get("keras"):
-                failing.setdefault(i, entry)
-    chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if _affordable(rows[i][0])][:SCRIPTS]
-    scripts = {}
-    for i in chosen:
-        at = failing[i].at
-        try:
-            scripts[i] = repro.script(rows[i][0], BACKEND, at)
-        except (UntrustedCaseError, IndexError):  # a file may name an element that the case has not
-            continue
-    return scripts
-
-
-def _affordable(case: Case) -> bool:
-    """Whether its operands and its result can be made here: a results file may name a case of any size."""
-    result = 1 if error_due(case) is not None else math.prod(output_shape(case))
-    return max(smallness(case)[0], result, math.prod(case.kernel_shape)) <= LARGEST
+                # a script of a call fits every backend, and is filled in where it is shown
+                called = entry.claim == FORWARD.name and entry.mode == MODES[0]
+                failing.setdefault(i, (entry, BACKEND if called else str(run.environment.get("backend"))))
+    chosen = [i for i in sorted(failing, key=lambda i: smallness(rows[i][0])) if affordable(rows[i][0])][:SCRIPTS]
+    return {i: made for i in chosen if (made := script(*failing[i])) is not None}
 
 
 def _digest(text: str) -> str:
@@ -187,10 +178,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ResultsError as error:
         raise CommandError(str(error)) from None
     text = page(runs)
-    try:
-        arguments.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot write {arguments.output}: {error.strerror}") from None
+    write(arguments.output, text)
     for each in runs:
         for note in each.notes:
             print(f"note: {note}")

@@ -140,6 +140,8 @@ class Plan:
         """The cases and modes that a claim is to be checked in."""
         if claim.name not in self.claims:
             return []
+        if claim.misuses and not self.chosen:
+            return [(case, mode) for mode in self.modes for case in grids.misused() if claim.speaks_of(case, mode)]
         return [(case, mode) for mode in self.modes for case in self.cases(mode) if claim.speaks_of(case, mode)]
 
 

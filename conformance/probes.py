@@ -70,11 +70,13 @@ class Draw:
 
     def code(self, name: str) -> list[str]:
         """Lines of Python that make ``name`` the same array, given ``numpy`` as ``np``."""
-        lines = [
+        integers = f"integers({-self.half}, {self.half}, {self.shape})"
+        if self.keep == 1.0:
+            return [f"{name} = (2 * np.random.default_rng({self.seed}).{integers} + 1).astype({self.dtype!r})"]
+        return [
             f"rng = np.random.default_rng({self.seed})",
-            f"{name} = (2 * rng.integers({-self.half}, {self.half}, {self.shape}) + 1).astype({self.dtype!r})",
+            f"{name} = (2 * rng.{integers} + 1).astype({self.dtype!r}) * (rng.random({self.shape}) < {self.keep})",
         ]
-        return lines if self.keep == 1.0 else [*lines, f"{name} *= rng.random({self.shape}) < {self.keep}"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,8 @@ The tables of a region, all optional, all of whose conditions must hold::
     last_axis = { stride = "> 1" }        # facts of the last spatial axis (width)
 
 A fact is compared with a value, a list of values, or a condition in a string: ``"> 1"`` (``< <= > >= == !=``), ``"even"``, ``"odd"``,
-``"none"`` or ``"given"`` (of an output_padding).
+``"none"`` or ``"given"`` (of an output_padding). An entry that names none of the facts ``argument``, ``misuse`` and ``route`` speaks of
+no case with a misuse.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from conformance.cases import Case
-from conformance.facts import AXIS_FACTS, CASE_FACTS, Facts, axis_facts, case_facts
+from conformance.facts import AXIS_FACTS, CASE_FACTS, MISUSE_FACTS, Facts, axis_facts, case_facts
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le, ">=": operator.ge, "!=": operator.ne, "==": operator.eq, "<": operator.lt, ">": operator.gt,
@@ -67,8 +68,15 @@ class Region:
         installed = environment.get("versions", {})
         return all(package in installed and _version_in(installed[package], wanted) for package, wanted in self.versions.items())
 
+    @property
+    def of_misuses(self) -> bool:
+        """Whether the entry speaks of cases with a misuse, and so of no others."""
+        return not self.where.keys().isdisjoint(MISUSE_FACTS)
+
     def covers(self, case: Case, mode: str, claim: str) -> bool:
         """Whether the entry speaks of this case, in an environment that it `applies` to."""
+        if case.misuse and not self.of_misuses:
+            return False
         if not _all_hold(self.where, case_facts(case, mode, claim)):
             return False
         if not (self.any_axis or self.all_axes or self.first_axis or self.last_axis):

@@ -34,6 +34,7 @@ SCOPES: Mapping[tuple[str, str | None], Scope] = {
     ("exported", None): Scope("smoke", "a model is exported for every case"),
     ("litert", None): Scope("smoke", "a model is converted for every case"),
     ("onnx", None): Scope("smoke", "a model is converted for every case"),
+    ("onnx", "torch"): Scope("smoke", "the conversion takes a second for a case", every=7),
 }
 """The costly modes of Keras's layers, on one backend or (None) on all. Any other mode is run on the whole grid."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance import oracles, probes
+from conformance import oracles, probes, repro
 from conformance.cases import Case
 from conformance.claims.base import Claim, exception
 from conformance.contract import error_due
@@ -27,4 +27,4 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     return oracles.exact(case, expected, observed)
 
 
-FORWARD = Claim("forward", judge)
+FORWARD = Claim("forward", judge, script=repro.forward)

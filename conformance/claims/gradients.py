@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance import oracles, probes
+from conformance import oracles, probes, repro
 from conformance.cases import Case
 from conformance.claims.base import Claim, defined, exception
 from conformance.outcomes import Outcome, Verdict
@@ -31,4 +31,4 @@ def judge(subject: Differentiable, case: Case, mode: str) -> Verdict:
     return Verdict(Outcome.CONFORMS)
 
 
-GRADIENTS = Claim("gradients", judge, "gradients", defined)
+GRADIENTS = Claim("gradients", judge, "gradients", defined, script=repro.gradients)

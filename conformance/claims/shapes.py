@@ -6,7 +6,8 @@ a shape is defined, and a shape where an error is due, are deviations, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from conformance.cases import Case
 from conformance.claims.base import Claim, exception
 from conformance.contract import Shape, error_due, filled, partial_output_shape
 from conformance.outcomes import Outcome, Verdict
-from conformance.subjects import Announcing, NotOfferedError
+from conformance.subjects import Announced, Announcing, NotOfferedError
 
 
 def questions(case: Case) -> Iterator[Shape]:
@@ -39,16 +40,18 @@ def judge(subject: Announcing, case: Case, mode: str) -> Verdict:
         due = error_due(filled(case, shape))
         expected = partial_output_shape(case, shape) if due is None else None
         for function in subject.shape_functions:
-            verdict = _ask(subject, case, case.in_layout(shape), function, expected, due)
+            asked = case.in_layout(shape)
+            told = partial(subject.output_shape, case, asked, function)
+            verdict = answer(told, f"{function} of {asked}", case.compute_dtype, expected, due)
             if verdict.outcome != Outcome.CONFORMS:
                 return verdict
     return Verdict(Outcome.CONFORMS)
 
 
-def _ask(subject: Announcing, case: Case, shape: Shape, function: str, expected: Shape | None, due: str | None) -> Verdict:
-    what = f"{function} of {shape}"
+def answer(tell: Callable[[], Announced], what: str, dtype: str, expected: Shape | None, due: str | None) -> Verdict:
+    """The verdict on what is told of a result that has the shape ``expected``, or of one for which an error is ``due``."""
     try:
-        said = subject.output_shape(case, shape, function)
+        said = tell()
     except NotOfferedError:
         raise
     except Exception as error:
@@ -58,8 +61,8 @@ def _ask(subject: Announcing, case: Case, shape: Shape, function: str, expected:
         return Verdict(Outcome.ACCEPTED, f"{what}: an error is due ({due}), got {said.shape}")
     if said.shape != expected or not all(map(_is_size, said.shape)):
         return Verdict(Outcome.WRONG_SHAPE, f"{what}: expected {expected}, got {said.shape}")
-    if said.dtype not in (None, case.compute_dtype):
-        return Verdict(Outcome.WRONG_DTYPE, f"{what}: expected dtype {case.compute_dtype}, got {said.dtype}")
+    if said.dtype not in (None, dtype):
+        return Verdict(Outcome.WRONG_DTYPE, f"{what}: expected dtype {dtype}, got {said.dtype}")
     return Verdict(Outcome.CONFORMS)
 
 

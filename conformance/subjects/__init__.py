@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,6 +64,23 @@ class Differentiable(Subject, Protocol):
         ...
 
 
+class Refusing(Subject, Protocol):
+    """A subject whose layers can be given any arguments, to see what they refuse."""
+
+    def attempt(
+        self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[tuple[int | None, ...]], route: str
+    ) -> tuple[int | None, ...]:
+        """The shape of what the Keras layer called ``layer``, made with these arguments, gives for an input of the last of these shapes.
+
+        It meets the earlier ones before. ``route`` is one of `conformance.misuses.ROUTES`: called on ones, or on a symbolic input, or asked
+        by ``compute_output_shape``; the result is what that gives.
+
+        Raises:
+            Exception: the layer refuses.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Announced:
     """What is said of a result before there is one: its shape, None for sizes that depend on unknown ones, and its type if that is said."""
@@ -87,6 +104,33 @@ class Announcing(Subject, Protocol):
             NotOfferedError: it has not this function for this case; nothing was run.
             Exception: the subject declines the case.
         """
+        ...
+
+
+class Adaptable(Subject, Protocol):
+    """A subject whose layers can be asked for in other words than those of `forward`."""
+
+    def made_and_called(self, case: Case, probe: Probe, mode: str, arguments: Mapping[str, Any], native: bool) -> Observed:
+        """As `forward`, by a layer made from exactly these arguments, which have Keras's names, and called on ``probe.x`` as it is.
+
+        Nothing is done to ``probe.x`` unless ``native``: it is then handed over as a tensor of the framework's own, of its type.
+
+        Raises:
+            NotOfferedError: not in this mode, or not these arguments.
+            Exception: the subject declines the case.
+        """
+        ...
+
+
+class Operating(Subject, Protocol):
+    """A subject that has the convolutions as functions, too."""
+
+    def op(self, case: Case, probe: Probe, mode: str) -> Observed:
+        """The function that belongs to the case's layer, called on ``probe.x`` and ``probe.kernels``; without a bias."""
+        ...
+
+    def op_output_shape(self, case: Case) -> Announced:
+        """What the same function says on a symbolic input of the case's shape."""
         ...
 
 

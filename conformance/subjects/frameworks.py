@@ -36,9 +36,16 @@ def _tensorflow() -> dict[str, Any]:
         "flags": {
             "onednn": bool(_pywrap_util_port.IsMklEnabled()),
             "onednn_float16": _processor_has("avx512_fp16", "amx_fp16"),
-            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or _number("TF_NUM_INTRAOP_THREADS"),
+            "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or _number("TF_NUM_INTEROP_THREADS"),
         },
     }
+
+
+def _number(variable: str) -> int:
+    """An environment variable's number of threads, 0 where TensorFlow chooses: it does not say what it read there."""
+    said = os.environ.get(variable, "")
+    return int(said) if said.isdecimal() else 0
 
 
 def _jax() -> dict[str, Any]:

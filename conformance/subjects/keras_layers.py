@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from conformance.cases import Case
+from conformance.contract import Shape
 from conformance.probes import Probe
 from conformance.subjects import MODES, Announced, Observed, keras_modes
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
@@ -77,6 +78,34 @@ class KerasLayers:
         y = layer(keras.Input(input_shape[1:], batch_size=input_shape[0], dtype=case.compute_dtype))
         return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
 
+    def made_and_called(self, case: Case, probe: Probe, mode: str, arguments: Mapping[str, Any], native: bool) -> Observed:
+        layer = _made(case, arguments)
+        layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
+        _assign(layer, case, probe)
+        y = layer(keras.ops.convert_to_tensor(probe.x, str(probe.x.dtype)) if native else probe.x)
+        return _observed(y)
+
+    def op(self, case: Case, probe: Probe, mode: str) -> Observed:
+        x, *kernels = (keras.ops.convert_to_tensor(operand, case.compute_dtype) for operand in (probe.x, *probe.kernels))
+        y = _operate(case, x, kernels)
+        return _observed(y)
+
+    def op_output_shape(self, case: Case) -> Announced:
+        shapes = (case.kernel_shape, *([case.pointwise_shape] if case.separable else []))
+        x, *kernels = (keras.KerasTensor(shape, case.compute_dtype) for shape in (case.in_layout(case.input_shape), *shapes))
+        y = _operate(case, x, kernels)
+        return Announced(tuple(y.shape), str(keras.backend.standardize_dtype(y.dtype)))
+
+    def attempt(self, layer: str, arguments: Mapping[str, Any], shapes: Sequence[Shape], route: str) -> Shape:
+        made = getattr(keras.layers, layer)(**arguments)
+        if route == "shape":
+            made.build(shapes[0])
+            return tuple(made.compute_output_shape(shapes[-1]))
+        y: Any = None
+        for shape in shapes:
+            y = made(np.ones(shape, "float32") if route == "eager" else keras.KerasTensor(shape, "float32"))  # type: ignore[type-var]
+        return tuple(y.shape)
+
     def _kept(self, case: Case, probe: Probe) -> _Kept:
         """The layer of the case with the probe's weights, from those kept or made now."""
         key = (case.configuration, probe.weights)
@@ -85,10 +114,7 @@ class KerasLayers:
             return self._layers[key]
         layer = _made(case, case.layer_arguments())
         layer.build(case.in_layout((None, *(None,) * case.rank, case.channels)))
-        for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
-            getattr(layer, name).assign(kernel)
-        if probe.bias is not None:
-            layer.bias.assign(probe.bias)
+        _assign(layer, case, probe)
         kept = self._layers[key] = _Kept(layer, {})
         if len(self._layers) > LAYERS_KEPT:
             self._layers.popitem(last=False)
@@ -113,11 +139,29 @@ def _observed(y: Any) -> Observed:
     return Observed(_numpy(y), str(keras.backend.standardize_dtype(y.dtype)))
 
 
-def _made(case: Case, arguments: dict[str, Any]) -> Any:
+def _made(case: Case, arguments: Mapping[str, Any]) -> Any:
     """The layer of the case, not built, from these arguments and initial weights of zero: they are replaced, and a random draw costs."""
     stages = ("depthwise", "pointwise") if case.separable else ("depthwise" if case.depthwise else "kernel",)
     zeros = {f"{stage}_initializer": "zeros" for stage in stages}
     return getattr(keras.layers, case.keras_name)(**arguments, **zeros)
+
+
+def _assign(layer: Any, case: Case, probe: Probe) -> None:
+    """Give a built layer the weights of the probe."""
+    for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
+        getattr(layer, name).assign(kernel)
+    if probe.bias is not None:
+        layer.bias.assign(probe.bias)
+
+
+def _operate(case: Case, x: Any, kernels: list[Any]) -> Any:
+    """The function of ``keras.ops`` that the case's layer calls; a number that is alike on all axes is given as one."""
+    name = "conv_transpose" if case.transposed else "depthwise_conv" if case.depthwise else "separable_conv" if case.separable else "conv"
+    options = {"strides": case.strides, "dilation_rate": case.dilation_rate}
+    if case.output_padding is not None:
+        options["output_padding"] = case.output_padding
+    numbers = {option: value[0] if len(set(value)) == 1 else value for option, value in options.items()}
+    return getattr(keras.ops, name)(x, *kernels, padding=case.padding, data_format=case.data_format, **numbers)
 
 
 def _numpy(y: Any) -> Any:

@@ -222,10 +222,12 @@ def _onnx(layer: Any, case: Case) -> Run:
 
 
 def _export(layer: Any, case: Case, shape: Sequence[int | None], path: Path | str, kind: str) -> None:
-    """``model.export``. The exporters want a model that was called: on zeros, once."""
+    """``model.export``. The one to ONNX wants a model that was called, here on zeros; those that fix the batch want to be told of it."""
     model = _model(layer, case, shape)
-    model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
-    model.export(str(path), format=kind, verbose=False)
+    if kind == "onnx":
+        model(np.zeros([1 if extent is None else extent for extent in shape], "float32"))
+    fixed = {} if None in shape else {"input_signature": [keras.InputSpec(shape=tuple(shape), dtype=case.compute_dtype)]}
+    model.export(str(path), format=kind, verbose=False, **fixed)
 
 
 # gradients
@@ -259,7 +261,11 @@ def _gradients_in_xla(layer: Any, case: Case, variables: Sequence[Any]) -> Diffe
     return _gradients_in_function(layer, case, variables, jit_compile=True)
 
 
-def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any], compiled: bool = False) -> Differentiate:
+def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
+    """``jax.vjp`` of the layer, compiled as a whole by ``jax.jit``, as Keras compiles a training step: in mode eager, too.
+
+    One operation after the other, each is compiled apart: seven programs a case instead of one, which takes several times as long.
+    """
     import jax
 
     def pulled_back(weights: Sequence[Any], x: Any, upstream: Any) -> Sequence[Any]:
@@ -267,12 +273,8 @@ def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any], compiled: b
         found: Sequence[Any] = pull_back(upstream)
         return found
 
-    run = jax.jit(pulled_back) if compiled else pulled_back
-    return lambda x, upstream: run([variable.value for variable in variables], x, upstream)
-
-
-def _gradients_in_jit(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
-    return _gradients_jax(layer, case, variables, compiled=True)
+    compiled = jax.jit(pulled_back)
+    return lambda x, upstream: compiled([variable.value for variable in variables], x, upstream)
 
 
 def _gradients_torch(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
@@ -314,7 +316,7 @@ FORWARD: Mapping[str, Mapping[str, Callable[[Any, Case], Run]]] = {
 
 GRADIENTS: Mapping[str, Mapping[str, Callable[[Any, Case, Sequence[Any]], Differentiate]]] = {
     "eager": {"tensorflow": _gradients_tensorflow, "jax": _gradients_jax, "torch": _gradients_torch},
-    "graph": {"tensorflow": _gradients_in_function, "jax": _gradients_in_jit, "torch": _gradients_in_compiled},
+    "graph": {"tensorflow": _gradients_in_function, "jax": _gradients_jax, "torch": _gradients_in_compiled},
     "xla": {"tensorflow": _gradients_in_xla},
 }
 """The modes that differentiate; the others are for inference."""
@@ -323,6 +325,11 @@ _WHY_NOT = {
     ("xla", "jax"): "mode xla on jax: everything is compiled by XLA there, in mode graph as a whole",
     ("xla", "torch"): "mode xla on torch: its compiler is not XLA, see mode graph",
     ("litert", "jax"): "mode litert on jax: Keras exports to LiteRT from TensorFlow and PyTorch alone",
+    (
+        "litert",
+        "torch",
+    ): "mode litert on torch: Keras exports it by litert-torch, which this project does not know how to install beside PyTorch",
+    ("onnx", "jax"): "mode onnx on jax: Keras exports it by jax2onnx, which this project does not know how to install beside JAX",
 }
 
 

@@ -328,7 +328,7 @@
       h("h3", {}, "Picture"),
       h("div", { class: "pictures" }, difference(message), D.axes[i].map((axis, a) => axisPicture(D.geometry[axis], names[a], transposed)),
         D.axes[i].length ? null : h("p", {}, "An error is due: there is no result to draw.")),
-      script ? copyable(script.replaceAll("{backend}", D.runs[run].backend), "Script to see it, with numpy and keras alone") : h("p", { class: "quiet" }, "No script: the case conforms in every run, or is too large to draw up here."),
+      script ? copyable(script.replaceAll("{backend}", D.runs[run].backend), "Script to see it, without convformance") : h("p", { class: "quiet" }, "No script: the case conforms in every run, or is too large to draw up here."),
       copyable(`${D.runs[run].backend ? `KERAS_BACKEND=${D.runs[run].backend} ` : ""}pytest conformance --case ${D.ids[i]}` + (D.modes[D.mode[i]] === "eager" ? "" : ` --mode ${D.modes[D.mode[i]]}`), "Command to run it again"));
   }
 

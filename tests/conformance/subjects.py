@@ -18,7 +18,7 @@ from reference.arguments import Array
 class Right:
     """The reference itself, rounded to the type of the case, refusing what must be refused."""
 
-    modes = ("eager",)
+    modes: tuple[str, ...] = ("eager",)
 
     def environment(self) -> dict[str, Any]:
         return {"keras": None, "backend": "numpy", "device": "cpu", "versions": {"numpy": np.__version__}, "flags": {}}

@@ -243,13 +243,14 @@ def test_the_smallest_case_is_printed_and_comes_first_next_time(tmp_path: Path) 
     done = explored(tmp_path / "cache", wrong, "60", "-k", "conv2d_transpose", "--results", str(results))
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(rf"^{found} \[eager\]: wrong_shape$", done.stdout, re.MULTILINE)
-    assert "the next exploration begins with them" in done.stdout
+    assert "to begin the next exploration with: 1\n" in done.stdout
     records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     assert records[0]["grid"] == "explore"
     assert any(record.get("id") == found and not record["passes"] for record in records)
     done = explored(tmp_path / "cache", wrong, "1", "-k", "again")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "first 1 kept from before" in done.stdout
+    assert "explored: 1 cases" in done.stdout
     assert f"again-{found}-eager-forward" in done.stdout
     done = explored(tmp_path / "cache", "tests.conformance.subjects:Right", "1", "-k", "again")
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr

@@ -60,7 +60,7 @@ def test_versions_are_exact_ranges_or_nightlies() -> None:
         (["tensorflow", "--keras", "nightly"], "TensorFlow brings its own Keras: ask for the nightly of both or of neither"),
         (["tensorflow", "--framework", "nightly"], "TensorFlow brings its own Keras: ask for the nightly of both or of neither"),
         (["torch", "--framework", "nightly"], "torch has no nightly that pip finds by itself"),
-        (["jax", "--keras", "2.15.0"], "keras 2.15.0 is not supported: expected >=3"),
+        (["jax", "--keras", "2.15.0"], "keras 2.15.0 is not supported: expected >=3.3"),
         (["jax", "--keras", "newest"], "cannot read version 'newest' of keras: expected 3.14.0"),
     ],
 )

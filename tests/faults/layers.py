@@ -7,6 +7,7 @@ kernel. A transposed convolution differs in its tables alone. Nothing of `refere
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -83,6 +84,48 @@ class Layers:
         kernel, bias = self.weights(case, probe)
         y = self.add_bias(case, self.layer(case, self.channels_last(case, probe.x), kernel), bias)
         return self.result(case, self.from_channels_last(case, y))
+
+    # in other words, and as functions
+
+    def made_and_called(self, case: Case, probe: Probe, mode: str, arguments: Mapping[str, Any], native: bool) -> Observed:
+        asked = self.understood(case, arguments)
+        x = self.taken(asked, probe.x)
+        y = self.forward(replace(asked, input_shape=(len(x), *asked.input_shape[1:])), replace(probe, x=x), mode)
+        return Observed(self.activate(arguments.get("activation"), y.values), y.dtype)
+
+    def understood(self, case: Case, arguments: Mapping[str, Any]) -> Case:
+        """The case that the arguments of a layer stand for."""
+        fields: dict[str, Any] = {name: getattr(case, name) for name in ("layer", "input_shape", "data")}
+        fields |= {"padding": "valid", "strides": (1,) * case.rank}
+        for name, value in arguments.items():
+            if name in ("kernel_size", "strides", "dilation_rate", "output_padding"):
+                fields[name] = None if value is None else self.numbers(case, value)
+            elif name != "activation":
+                fields[name] = self.lower(value) if name == "padding" else value
+        return Case(**fields)
+
+    def numbers(self, case: Case, value: Any) -> tuple[int, ...]:
+        return (value,) * case.rank if isinstance(value, int) else tuple(value)
+
+    def lower(self, padding: str) -> str:
+        return padding.lower()
+
+    def taken(self, case: Case, x: Array) -> Array:
+        """The input in the type that is computed in."""
+        return np.asarray(x, case.compute_dtype)
+
+    def activate(self, name: str | None, y: Array) -> Array:
+        if name is None:
+            return y
+        if name == "softsign":
+            return np.asarray(y / (abs(y) + 1))
+        return np.asarray(np.minimum(y * (y > 0), 6 if name == "relu6" else np.inf))
+
+    def op(self, case: Case, probe: Probe, mode: str) -> Observed:
+        return self.forward(replace(case, use_bias=False), replace(probe, bias=None), mode)
+
+    def op_output_shape(self, case: Case) -> Announced:
+        return self.output_shape(case, case.in_layout(case.input_shape), "the function beside the layer")
 
     # what is said before there are values
 

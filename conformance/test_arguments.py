@@ -1,0 +1,13 @@
+"""Claim: however it is written and called, a layer is what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.arguments import ARGUMENTS
+from conformance.plugin import Check
+
+
+def test_arguments(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, ARGUMENTS)

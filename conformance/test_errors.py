@@ -1,0 +1,13 @@
+"""Claim: a layer refuses what it must, by an exception that says what is wrong, and never crashes, hangs or gives a result."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.errors import ERRORS
+from conformance.plugin import Check
+
+
+def test_errors(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, ERRORS)
