@@ -175,6 +175,11 @@ def _conditions(table: dict[str, Any], facts: Sequence[str]) -> dict[str, Condit
 def _condition(wanted: Any) -> Condition:
     if isinstance(wanted, list):
         return lambda fact: fact in wanted
+    if isinstance(wanted, dict):
+        others = wanted.get("not")
+        if len(wanted) != 1 or not isinstance(others, list):
+            raise ValueError(f"cannot read condition {wanted!r}: expected {{ not = [value, …] }}")
+        return lambda fact: fact not in others
     if isinstance(wanted, str):
         if wanted in ("even", "odd"):
             return lambda fact: isinstance(fact, int) and fact % 2 == (wanted == "odd")

@@ -61,6 +61,8 @@ def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviatio
         ("first_axis = { kernel = 2 }", False),
         ('where = { mode = "eager", claim = "forward" }', True),
         ('where = { claim = "gradient" }', False),
+        ('where = { claim = { not = ["gradients"] } }', True),
+        ('where = { claim = { not = ["gradients", "forward"] } }', False),
     ],
 )
 def test_an_entry_covers_what_its_conditions_say(tmp_path: Path, body: str, covered: bool) -> None:
@@ -109,6 +111,8 @@ def test_an_entry_says_one_outcome_and_its_message(tmp_path: Path) -> None:
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\ncolour = 1', ":1: unknown key 'colour'"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { strides = 1 }', ":1: unknown fact 'strides'"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = "> x" }', ":1: cannot read condition '> x'"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = { not = 1 } }', ":1: cannot read condition"),
+        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = { batch = { no = [1] } }', "expected { not = [value, …] }"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nwhere = 1', ":1: where must be a table"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nmessage = "("', ":1: message is not a regular expression"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nversions = { keras = "new" }', ":1: versions must be ranges"),

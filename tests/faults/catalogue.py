@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 from conformance import grids, scopes
 from conformance.cases import Case
-from conformance.claims import CLAIMS
+from conformance.claims import CLAIMS, Claim
 from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES, NotOfferedError, Subject
 from tests.faults.planting import FAULTS, Fault
 
-MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "modes", "shapes", "forms", "published")
+MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "modes", "shapes", "forms", "gradients", "published")
 """Where faults are planted; each is a class of them."""
 
 for _module in MODULES:
@@ -41,11 +41,11 @@ def faults() -> tuple[Fault, ...]:
     return tuple(FAULTS)
 
 
-def rejections(subject: Subject, cases: Iterable[Case]) -> Iterator[Rejection]:
-    """Everything that the gate would reject of a subject, by every claim and mode, in the order of the cases."""
+def rejections(subject: Subject, cases: Iterable[Case], claims: Collection[Claim] = tuple(CLAIMS.values())) -> Iterator[Rejection]:
+    """Everything that the gate would reject of a subject, by these claims and every mode, in the order of the cases."""
     modes = [mode for mode in MODES if mode in subject.modes]
     for case in cases:
-        for claim, mode in product(CLAIMS.values(), modes):
+        for claim, mode in product(claims, modes):
             run = scopes.as_run(case, mode)
             if not claim.speaks_of(run, mode):
                 continue

@@ -85,6 +85,18 @@ class Layers:
         y = self.add_bias(case, self.layer(case, self.channels_last(case, probe.x), kernel), bias)
         return self.result(case, self.from_channels_last(case, y))
 
+    def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
+        self.refuse(case)
+        x, upstream = self.channels_last(case, probe.x), self.upstream(case, probe)
+        tables = [self.table(Side(case, axis)) for axis in range(case.rank)]
+        found = {
+            "input": Observed(self.from_channels_last(case, self.input_gradient(case, probe.kernel, upstream, tables)), case.compute_dtype),
+            "kernel": Observed(self.kernel_gradient(case, x, upstream, tables), case.variable_dtype),
+        }
+        if probe.bias is not None:
+            found["bias"] = Observed(self.bias_gradient(case, upstream), case.variable_dtype)
+        return found
+
     # in other words, and as functions
 
     def made_and_called(self, case: Case, probe: Probe, mode: str, arguments: Mapping[str, Any], native: bool) -> Observed:
@@ -268,3 +280,52 @@ class Layers:
 
     def result(self, case: Case, y: Array) -> Observed:
         return Observed(y, case.compute_dtype)
+
+    # its derivatives, by the same tables: what a term of an output element was made of is what it is differentiated by
+
+    def upstream(self, case: Case, probe: Probe) -> Array:
+        """What the elements of the output are weighted with, channels last."""
+        given = np.asarray(probe.upstream)
+        return given if case.data_format == "channels_last" else np.moveaxis(given, 1, -1)
+
+    def input_gradient(self, case: Case, kernel: Array, upstream: Array, tables: list[Array]) -> Array:
+        """Every term's derivative is its kernel element: weighted, and brought back to the input element that it came from."""
+        if case.transposed:
+            kernel = np.swapaxes(kernel, -1, -2)
+        terms = [self.terms(case, ws, gs) for gs, ws in self.gradient_groups(case.groups, upstream, kernel)]
+        return self.brought_back(case, np.concatenate(terms, axis=-1), self.ways_back(case, tables))
+
+    def gradient_groups(self, groups: int, one: Array, other: Array) -> list[tuple[Array, Array]]:
+        """The last axes of both, group by group."""
+        return list(zip(np.split(one, groups, axis=-1), np.split(other, groups, axis=-1), strict=True))
+
+    def terms(self, case: Case, kernel: Array, upstream: Array) -> Array:
+        """The weighted derivatives of all terms of one group: (batch, *outputs, *taps, channels)."""
+        flat = kernel.reshape(-1, kernel.shape[-1]).T
+        return np.asarray((upstream @ flat).reshape(*upstream.shape[:-1], *kernel.shape[:-1]))
+
+    def ways_back(self, case: Case, tables: list[Array]) -> list[Array]:
+        """For each axis, 1 where an output element meets an input element through a tap, 0 elsewhere: (outputs, taps, inputs)."""
+        return [(table[..., None] == np.arange(n)).reshape(*table.shape, n) for table, n in zip(tables, case.size, strict=True)]
+
+    def brought_back(self, case: Case, terms: Array, ways: list[Array]) -> Array:
+        """The sums of the terms over outputs and taps, for every input element: (batch, *inputs, channels)."""
+        for axis, way in enumerate(ways):
+            terms = np.tensordot(terms, way.astype(terms.dtype), axes=([1, 1 + case.rank - axis], [0, 1]))
+        return np.moveaxis(terms, 1, -1)
+
+    def kernel_gradient(self, case: Case, x: Array, upstream: Array, tables: list[Array]) -> Array:
+        """Every term's derivative is its input element: weighted, and summed over the batch and the outputs."""
+        pairs = self.gradient_groups(case.groups, self.gather(x, tables), upstream)
+        kernel = np.concatenate([self.correlation(case, met, gs) for met, gs in pairs], axis=-1)
+        return np.swapaxes(kernel, -1, -2) if case.transposed else kernel
+
+    def correlation(self, case: Case, met: Array, upstream: Array) -> Array:
+        """The kernel's gradient of one group: (*taps, channels, filters)."""
+        taps = met.shape[case.rank + 1 :]
+        positions = prod(upstream.shape[:-1])
+        return np.asarray(met.reshape(positions, prod(taps)).T @ upstream.reshape(positions, upstream.shape[-1])).reshape(*taps, -1)
+
+    def bias_gradient(self, case: Case, upstream: Array) -> Array:
+        """Each filter's bias is a term of each of its outputs."""
+        return np.asarray(upstream.sum(axis=tuple(range(upstream.ndim - 1)), dtype=upstream.dtype))

@@ -19,7 +19,7 @@ from conformance.outcomes import Outcome
 from conformance.probes import Probe
 from conformance.subjects import Observed
 from tests.faults.__main__ import main
-from tests.faults.catalogue import MODULES, faults, rejection, rejections
+from tests.faults.catalogue import MODULES, faults, in_order, rejection, rejections
 from tests.faults.layers import Layers
 from tests.faults.orders import RIGHT, Backwards, ByTheReference, Fused
 from tests.faults.planting import Fault
@@ -37,6 +37,14 @@ def test_fault_is_rejected(fault: Fault, grid: str, record_property: Callable[[s
     record_property("rejected by", str(rejected))
     assert rejected.claim in CLAIMS
     assert rejected.verdict.outcome in fault.outcomes, f"{fault.sentence}\nrejected as another fault than this: {rejected.verdict}"
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("fault", [fault for fault in faults() if fault.kind == "gradients"], ids=str)
+def test_exact_gradients_alone_reject_every_fault_of_gradients(fault: Fault, grid: str) -> None:
+    rejected = next(rejections(fault.make(), in_order(fault, grid), [CLAIMS["gradients"]]), None)
+    assert rejected is not None, fault.sentence
+    assert rejected.verdict.outcome in fault.outcomes
 
 
 @pytest.mark.parametrize(
