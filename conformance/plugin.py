@@ -22,6 +22,7 @@ from conformance.entry import PACKAGE, names_the_gate
 from conformance.explore import SECONDS, Explorer
 from conformance.exploring import EXPLORED, Exploration, Stretch
 from conformance.gate import KERAS, Gate
+from conformance.hostile import HOSTILE
 from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory
 from conformance.outcomes import Outcome, Verdict
 from conformance.progress import Progress
@@ -40,7 +41,7 @@ FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-n
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("convformance", "conformance of convolution layers")
-    group.addoption("--grid", choices=tuple(grids.BOUNDS), default="standard", help="which cases to run (default: %(default)s)")
+    group.addoption("--grid", choices=(*grids.BOUNDS, HOSTILE), default="standard", help="which cases to run (default: %(default)s)")
     group.addoption("--case", action="append", default=[], metavar="ID", help="run this case instead of a grid; may be repeated")
     group.addoption("--mode", default=MODES[0], metavar="M,…", help=f"ways of running a layer: {', '.join(MODES)} (default: %(default)s)")
     group.addoption("--claim", default=",".join(CLAIMS), metavar="C,…", help="what to check of every case (default: %(default)s)")
@@ -114,6 +115,8 @@ class Plan:
                 self.host.environment  # noqa: B018 - to see whether there is one
             except SubjectError as error:
                 raise pytest.UsageError(str(error)) from None
+        elif self.grid == HOSTILE and installed(*FRAMEWORKS["tensorflow"]) is None:
+            raise pytest.UsageError("the raw operations of --grid hostile are TensorFlow's: pip install 'convformance[tensorflow]'")
         elif self.backend not in FRAMEWORKS:
             raise pytest.UsageError(f"unknown KERAS_BACKEND {self.backend!r}: expected one of {', '.join(FRAMEWORKS)}")
         elif installed("keras", "keras-nightly") is None or installed(*FRAMEWORKS[self.backend]) is None:
@@ -138,7 +141,7 @@ class Plan:
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
         """The cases and modes that a claim is to be checked in."""
-        if claim.name not in self.claims:
+        if claim.name not in self.claims or self.grid == HOSTILE:
             return []
         if claim.misuses and not self.chosen:
             return [(case, mode) for mode in self.modes for case in grids.misused() if claim.speaks_of(case, mode)]
@@ -215,6 +218,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         if collection_path.suffix == ".py" and (collection_path.name == exploring.MODULE) != (plan.explore is not None):
             return True
         claim = collection_path.stem.removeprefix("test_")
+        if collection_path.suffix == ".py" and (claim == HOSTILE) != (plan.grid == HOSTILE):
+            return True
         if claim in CLAIMS and claim not in plan.claims:
             return True
     if collection_path.name == "test_upsampling.py" and collection_path.parent == PACKAGE:

@@ -107,7 +107,7 @@ def _compile(layer: Any, case: Case) -> Run:
     """``torch.compile`` for inference."""
     import torch
 
-    compiled = _compiled(layer)
+    compiled = _compiled(layer, dynamic=True)
 
     def run(x: Any) -> Any:
         with torch.no_grad():
@@ -116,8 +116,10 @@ def _compile(layer: Any, case: Case) -> Run:
     return run
 
 
-def _compiled(layer: Any) -> Any:
-    """Dynamo keeps what it compiled by code, and the code of all layers is one: each starts afresh.
+def _compiled(layer: Any, *, dynamic: bool) -> Any:
+    """``torch.compile``, once for all sizes if ``dynamic``.
+
+    Dynamo keeps what it compiled by code, and the code of all layers is one: each starts afresh.
 
     ``fullgraph``: an error instead of a silent return to eager where the layer cannot be compiled, or was too often.
     """
@@ -125,7 +127,7 @@ def _compiled(layer: Any) -> Any:
 
     torch._dynamo.reset()
     torch._dynamo.config.recompile_limit = 1024
-    return torch.compile(layer, dynamic=True, fullgraph=True)
+    return torch.compile(layer, dynamic=dynamic, fullgraph=True)
 
 
 # models
@@ -291,7 +293,11 @@ def _gradients_torch(layer: Any, case: Case, variables: Sequence[Any]) -> Differ
 
 
 def _gradients_in_compiled(layer: Any, case: Case, variables: Sequence[Any]) -> Differentiate:
-    return _gradients_torch(_compiled(layer), case, variables)
+    """Compiled for every size: with sizes unknown, inductor fails on the way back, since it cannot sort symbolic strides.
+
+    That is https://github.com/pytorch/pytorch/issues/185510, open as of PyTorch 2.13.
+    """
+    return _gradients_torch(_compiled(layer, dynamic=False), case, variables)
 
 
 def _open_shape(case: Case, channels: int) -> tuple[int | None, ...]:
