@@ -104,12 +104,13 @@ def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
     mode, dtype = first_mode(entry), next(dtype for dtype in DTYPES if entry.speaks_of(dtype=dtype))
+    claims = [claim for claim in CLAIMS if entry.speaks_of(mode=mode, claim=claim)]
     for grid in ("smoke", "standard"):
         cases = grids.misused() if entry.of_misuses else scopes.cases(grid, mode, None)
         covered = [
             case
             for case in (replace(case, dtype=dtype) for case in cases)
-            for claim in CLAIMS
+            for claim in claims
             if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]
         if covered:

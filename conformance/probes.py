@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from conformance.cases import Case
-from conformance.contract import axes, compute, compute_gradients, output_shape, reached_by_gradients
+from conformance.contract import axes, compute, compute_gradients, output_shape, reached, reached_by_gradients
 from conformance.formats import FORMATS
 from reference.arguments import Array
 
@@ -114,12 +114,16 @@ def exact(case: Case) -> Probe:
     """
     weights = _weights(case.configuration)
     seed, keep = seed_of(str(case), "x"), weights.x_keep
+    narrow = SIGNIFICAND_BITS[case.compute_dtype] < SIGNIFICAND_BITS["float32"]
     for attempt in range(ATTEMPTS):
         draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.compute_dtype), keep)
         x = draw.array()
         if keep == 1.0 and not _neighbours_differ(x):
             continue
         if _within_budget(case, x, weights):
+            # the few small integers of a narrow type may cancel by chance
+            if narrow and mistrusted(exact_result(case, x, weights.kernel, weights.bias, weights.pointwise), reached(case), keep):
+                continue
             return Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws}, pointwise=weights.pointwise)
         keep /= 2
     raise UntrustedCaseError(f"{case}: found no exact data within the budget of {case.dtype}")

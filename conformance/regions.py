@@ -77,6 +77,9 @@ class Region:
         """Whether the entry speaks of this case, in an environment that it `applies` to."""
         if case.misuse and not self.of_misuses:
             return False
+        # what is read off the case comes first: most entries speak of other cases, and the rest of the facts takes working out
+        if not self.speaks_of(mode=mode, claim=claim, layer=case.layer, padding=case.padding, dtype=case.dtype):
+            return False
         if not _all_hold(self.where, case_facts(case, mode, claim)):
             return False
         if not (self.any_axis or self.all_axes or self.first_axis or self.last_axis):
