@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance import deviations
-from conformance.cases import parse
+from conformance.cases import DTYPES, parse
 from conformance.claims import CLAIMS
 from conformance.deviations import Deviation, DeviationsError
 from conformance.facts import CASE_FACTS
@@ -36,7 +37,8 @@ def entry(tmp_path: Path, body: str) -> Deviation:
 
 @pytest.mark.parametrize("known", deviations.load(), ids=lambda known: known.id)
 def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviation) -> None:
-    cases = misused() if known.of_misuses else grid("standard")
+    dtype = next(dtype for dtype in DTYPES if known.speaks_of(dtype=dtype))
+    cases = [replace(case, dtype=dtype) for case in (misused() if known.of_misuses else grid("standard"))]
     ways = [(mode, claim) for claim in CLAIMS for mode in MODES if known.speaks_of(mode=mode, claim=claim)]
     assert any(known.covers(case, *way) for way in ways for case in cases)
     assert len(known.reason.split()) > 5
