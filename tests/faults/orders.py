@@ -66,7 +66,7 @@ class InBlocks(Layers):
 
 
 class Compensated(Layers):
-    """Kahan's summation, which carries along what was rounded away."""
+    """Kahan's summation, which carries along what was rounded away. Nothing is carried beside an infinite sum, where inf - inf would be."""
 
     def multiply(self, rows: Array, columns: Array) -> Array:
         total = np.zeros((*rows.shape[:-1], columns.shape[-1]), rows.dtype)
@@ -74,7 +74,8 @@ class Compensated(Layers):
         for term, column in enumerate(columns):
             y = rows[..., term, None] * column - lost
             t = total + y
-            lost = (t - total) - y
+            with np.errstate(invalid="ignore"):
+                lost = np.where(np.isfinite(t), (t - total) - y, 0).astype(rows.dtype)
             total = t
         return total
 
@@ -153,7 +154,8 @@ RIGHT = (
 
 
 def _in_three(values: Array) -> list[Array]:
-    """Low, middle and high part."""
+    """Low, middle and high part; what is not finite has a high part only."""
     high = rounded(values, BFLOAT16)
-    middle = rounded(values - high, BFLOAT16)
-    return [values - high - middle, middle, high]
+    rest = np.where(np.isfinite(high), values, 0) - np.where(np.isfinite(high), high, 0)
+    middle = rounded(rest, BFLOAT16)
+    return [rest - middle, middle, high]
