@@ -21,12 +21,12 @@ from conformance.subjects import Observed
 from tests.faults.__main__ import main
 from tests.faults.catalogue import MODULES, faults, in_order, rejection, rejections
 from tests.faults.layers import Layers
-from tests.faults.orders import RIGHT, Backwards, ByTheReference, Fused
+from tests.faults.orders import RIGHT
 from tests.faults.planting import Fault
 from tests.faults.states import InputOverwritten, KernelKeptByShape
 
-GRIDS = ("smoke", "standard")
-"""The exhaustive grid, and every right implementation on every grid, are run by ``python -m tests.faults``."""
+GRIDS = ("smoke",)
+"""The larger grids, and every right implementation on every grid, are run by ``python -m tests.faults``: they take many minutes."""
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -49,7 +49,7 @@ def test_exact_gradients_alone_reject_every_fault_of_gradients(fault: Fault, gri
 
 @pytest.mark.parametrize(
     ("right", "grid"),
-    [*product(RIGHT, ("smoke",)), *product((Layers, Backwards, Fused, ByTheReference), ("standard",))],
+    [*product(RIGHT, ("smoke",)), (Layers, "standard")],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_no_false_alarm(right: type[Layers], grid: str) -> None:
