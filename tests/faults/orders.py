@@ -117,11 +117,16 @@ class BiasFirst(Layers):
 
 
 class InThreeTerms(Layers):
-    """Operands are split into three bfloat16 terms, which hold all 24 bits, and all nine products are summed, the smallest first."""
+    """Operands are split into three bfloat16 terms, which hold all 24 bits, and all nine products are summed, the smallest first.
+
+    What has no three terms, an infinity, is multiplied whole.
+    """
 
     def multiply(self, rows: Array, columns: Array) -> Array:
-        products = [a @ b for a in _in_three(rows) for b in _in_three(columns)]
-        return np.asarray(sum(products[1:], start=products[0]))
+        with np.errstate(invalid="ignore"):
+            products = [a @ b for a in _in_three(rows) for b in _in_three(columns)]
+            total = sum(products[1:], start=products[0])
+            return np.where(np.isfinite(total), total, rows @ columns)
 
 
 class ByTheReference(Layers):
@@ -154,8 +159,7 @@ RIGHT = (
 
 
 def _in_three(values: Array) -> list[Array]:
-    """Low, middle and high part; what is not finite has a high part only."""
+    """Low, middle and high part."""
     high = rounded(values, BFLOAT16)
-    rest = np.where(np.isfinite(high), values, 0) - np.where(np.isfinite(high), high, 0)
-    middle = rounded(rest, BFLOAT16)
-    return [rest - middle, middle, high]
+    middle = rounded(values - high, BFLOAT16)
+    return [values - high - middle, middle, high]

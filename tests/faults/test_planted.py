@@ -130,7 +130,7 @@ def test_summary_counts_all_and_names_the_claim(capsys: pytest.CaptureFixture[st
 def test_summary_tells_what_went_through_and_what_was_rejected_by_mistake(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = Fault("geometry", "none", "Nothing is wrong.", Layers)
+    right = Fault("geometry", "none", "Nothing is wrong.", Layers, frozenset(Outcome))
     monkeypatch.setattr(commands, "faults", lambda: [right])
     monkeypatch.setattr(commands, "RIGHT", [ParityDropped])
     assert commands.main(["smoke"]) == 1
