@@ -233,7 +233,12 @@ class Process:
             code = f"from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-c", code],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(part or str(Path.cwd()) for part in sys.path)},
+                env={
+                    # the reference's matrix products are small: several threads would wait for each other longer than they work
+                    "OPENBLAS_NUM_THREADS": "1",
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(part or str(Path.cwd()) for part in sys.path),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

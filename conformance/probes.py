@@ -240,9 +240,13 @@ def storage(dtype: str) -> str:
 
 
 def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None = None) -> Array:
-    """The defined result on exact data, as integers that float64 (for a float64 case: int64) holds without rounding."""
-    kind = np.int64 if case.dtype == "float64" else np.float64
-    optional = [None if operand is None else operand.astype(kind) for operand in (bias, pointwise)]
+    """The defined result on exact data: integers whose sums float32 (for a float64 case: int64) holds in any order, by the same theorem."""
+    return _computed(case, np.int64 if case.dtype == "float64" else np.float32, x, kernel, bias, pointwise)
+
+
+def _computed(case: Case, kind: type, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None) -> Array:
+    """The defined result on these operands, in another type."""
+    optional: list[Array | None] = [None if operand is None else operand.astype(kind) for operand in (bias, pointwise)]
     return compute(case, x.astype(kind), kernel.astype(kind), *optional)
 
 
@@ -404,7 +408,9 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
     if float(np.abs(x).max()) * weights.kernel_sum + largest_bias <= budget:
         return True
     bias, pointwise = (None if operand is None else np.abs(operand) for operand in (weights.bias, weights.pointwise))
-    magnitude = exact_result(case, np.abs(x), np.abs(weights.kernel), bias, pointwise)
+    # in a type that holds sums beyond the budget, too
+    kind = np.int64 if case.dtype == "float64" else np.float64
+    magnitude = _computed(case, kind, np.abs(x), np.abs(weights.kernel), bias, pointwise)
     return not magnitude.size or bool(magnitude.max() <= budget)
 
 

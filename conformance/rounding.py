@@ -70,8 +70,12 @@ class Sums:
         """n, or a + b + a b u: the bound without its underflow is so many times u S."""
         if len(self.stages) == 1:
             return self.stages[0].astype(np.float64)
-        first, second = (stage.astype(np.float64) for stage in self.stages)
-        return first + second + first * second * roundoff
+        first, second = self.stages
+        found = second * roundoff  # a (1 + b u) + b, in place: there are as many as elements of a picture
+        found += 1.0
+        found *= first
+        found += second
+        return np.asarray(found)
 
     def error(self, values: Array) -> Array:
         """``values`` minus the exact ones; values that are not finite give what they are."""
