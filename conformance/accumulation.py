@@ -12,8 +12,8 @@
     where = { dtype = ["float16"] }
 
 ``own`` is the contract of a type: the rounding error bound with the type's u. ``float32`` asserts more: the bound of float32 sums and one
-rounding. It is strict: a result outside of that bound fails, and so does an entry that covers no case of a full grid. Where more holds
-than is asserted, results have it as their characteristic ``float32_sums``.
+rounding. It is strict: a result outside of that bound fails the run, and an entry that covers no case fails this project's tests. Where
+more holds than is asserted, results have it as their characteristic ``float32_sums``.
 """
 
 from __future__ import annotations

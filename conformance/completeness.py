@@ -27,12 +27,14 @@ def stale(
     checks: Sequence[tuple[Case, str, str]],
     seen: Mapping[str | None, int],
     partial: Collection[str] = (),
+    left_out: Collection[tuple[Case, str, str]] = (),
 ) -> list[str]:
     """A line for each entry that applies here but covers none of the checks, or, if heuristic, deviated in none of those it covers.
 
     ``checks`` are case, mode and claim of everything the run came to a verdict on; ``seen`` counts those that came to each deviation. An
     entry for modes, claims or types that the run had none of is left alone, and so is one that may well occur in what a mode was not run
-    on: ``partial`` names the modes of which only a part of the grid was run. Meant for a complete run of a full grid.
+    on: ``partial`` names the modes of which only a part of the grid was run, ``left_out`` are the checks of the claims that were not asked
+    for. Meant for a complete run of a full grid.
     """
     complaints = []
     scopes = {(mode, claim, case.dtype) for case, mode, claim in checks}
@@ -43,10 +45,13 @@ def stale(
         elsewhere = [mode for mode in MODES if mode not in partial and entry.speaks_of(mode=mode)]
         if not spoken_of or (elsewhere and spoken_of <= set(partial)):
             continue
-        if any(entry.covers(case, mode, claim) for case, mode, claim in checks):
+        if any(entry.covers(case, mode, claim) for case, mode, claim in left_out):
+            continue
+        covered = {claim for case, mode, claim in checks if entry.covers(case, mode, claim)}
+        if covered:
             if entry.heuristic:
                 complaints.append(f"deviation {entry.id!r}: all cases it covers conform\nfixed upstream: delete the entry")
-            else:
+            elif not all(entry.may_conform(claim) for claim in covered):
                 complaints.append(f"deviation {entry.id!r}: entries before it speak for every case it covers: delete it")
         else:
             complaints.append(f"deviation {entry.id!r} covers no case of this grid: correct or delete the entry")

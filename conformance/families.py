@@ -107,13 +107,12 @@ class FloatDraw:
     def code(self, name: str) -> list[str]:
         """Lines of Python that make ``name`` the same array, given ``numpy`` as ``np``."""
         text = RECIPES[self.recipe].text.replace("SHAPE", str(self.shape)).replace("AMOUNT", str(self.amount))
-        lines = [f"rng = np.random.default_rng({self.seed})", f"{name} = {text}"]
+        rng = f"rng = np.random.default_rng({self.seed}); "
         if self.balanced:
-            lines.append(f"{name} -= {name}.mean({self.balanced}, keepdims=True)")
-        lines.append(f"{name} = {name}.astype({storage(self.dtype)!r})")
-        if self.dtype == "bfloat16":
-            lines.append(f'{name} = ({name}.view("uint32") & 0xffff0000).view("float32")  # numbers of bfloat16')
-        return lines
+            rng, text = f"{rng}{name} = {text}; ", f"{name} - {name}.mean({self.balanced}, keepdims=True)"
+        if self.dtype == "bfloat16":  # cut off where its numbers end
+            return [f'{rng}{name} = (({text}).astype("float32").view("uint32") & 0xffff0000).view("float32")']
+        return [f"{rng}{name} = ({text}).astype({storage(self.dtype)!r})"]
 
 
 def family_of(case: Case) -> str:

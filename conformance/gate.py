@@ -85,7 +85,7 @@ class Gate:
             verdict, seconds = (self._host.alone if self.fatal(case, mode, claim) else self._host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
-        held = _held_to_entry(verdict, known) if before is None else _held_to_baseline(verdict, known, before)
+        held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
         return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))
 
@@ -97,9 +97,9 @@ class Gate:
         return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
 
 
-def _held_to_entry(verdict: Verdict, known: Deviation | None) -> _Held:
+def _held_to_entry(verdict: Verdict, known: Deviation | None, claim: str) -> _Held:
     """Strict both ways: what no entry covers must conform, and what one covers must deviate as it says."""
-    if known is not None and known.heuristic and verdict.outcome == Outcome.CONFORMS:
+    if known is not None and known.may_conform(claim) and verdict.outcome == Outcome.CONFORMS:
         known = None
     if known is None:
         return _Held(None, verdict.outcome == Outcome.CONFORMS, "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
 from conformance import deviations, grids, scopes
-from conformance.cases import Case
+from conformance.cases import DTYPES, Case
 from conformance.claims import CLAIMS
 from conformance.commands import write
 from conformance.deviations import Deviation
@@ -28,7 +29,15 @@ MEANING = {
     Outcome.CRASHED: "the process dies",
     Outcome.HUNG: "no result",
 }
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", None: "every backend"}
+WITHOUT_KERAS = ("tf.nn", "jax.lax", "torch.nn.functional", "onnxruntime", "tf_keras")
+"""Subjects below Keras 3 or beside it, see `conformance.subjects`: no entry for versions of Keras speaks of them."""
+BACKENDS: dict[str | None, str] = {
+    "tensorflow": "TensorFlow",
+    "jax": "JAX",
+    "torch": "PyTorch",
+    None: "every backend",
+    **{name: f"`{name}`, without Keras 3" for name in WITHOUT_KERAS},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,13 +111,13 @@ def _range(wanted: SpecifierSet) -> str:
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
     """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
     before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
-    mode = first_mode(entry)
+    mode, dtype = first_mode(entry), next(dtype for dtype in DTYPES if entry.speaks_of(dtype=dtype))
     claims = [claim for claim in CLAIMS if entry.speaks_of(mode=mode, claim=claim)]
     for grid in ("smoke", "standard"):
         cases = grids.misused() if entry.of_misuses else scopes.cases(grid, mode, None)
         covered = [
             case
-            for case in cases
+            for case in (replace(case, dtype=dtype) for case in cases)
             for claim in claims
             if entry.covers(case, mode, claim) and deviations.covering(before, case, mode, claim) is None
         ]
@@ -125,6 +134,8 @@ def first_mode(entry: Deviation) -> str:
 def _together(one: Deviation, other: Deviation) -> bool:
     """Whether there may be an environment that both entries speak of."""
     if any(other.environment.get(key, value) != value for key, value in one.environment.items()):
+        return False
+    if any(some.environment.get("backend") in WITHOUT_KERAS and "keras" in rest.versions for some, rest in ((one, other), (other, one))):
         return False
     both = [one.versions[package] & wanted for package, wanted in other.versions.items() if package in one.versions]
     bounds = {specifier.version for wanted in both for specifier in wanted}

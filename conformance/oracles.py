@@ -37,7 +37,7 @@ def equal(expected: Array, observed: Observed, dtype: str, draw: Callable[[Array
 
     ``draw`` shows where elements differ; ``what`` opens the message, for results that are not the layer's output.
     """
-    another = _of_another_kind(expected.shape, observed, dtype, what)
+    another = of_another_kind(expected.shape, observed, dtype, what)
     if another is not None:
         return another
     wrong = observed.values != expected
@@ -52,7 +52,7 @@ def equal(expected: Array, observed: Observed, dtype: str, draw: Callable[[Array
     )
 
 
-def _of_another_kind(shape: tuple[int, ...], observed: Observed, dtype: str, what: str) -> Verdict | None:
+def of_another_kind(shape: tuple[int, ...], observed: Observed, dtype: str, what: str) -> Verdict | None:
     """The verdict on a result of another shape or type."""
     if observed.values.shape != shape:
         return Verdict(Outcome.WRONG_SHAPE, f"{what}expected shape {shape}, got {observed.values.shape}")
@@ -85,7 +85,7 @@ def bounded(sums: Sums, observed: Observed, arithmetic: Arithmetic, draw: Callab
     Statistics over many elements, where the data allow them, come last. `Verdict.characteristics` say whether errors are within the
     probable bound, and for types narrower than float32 whether they are those of float32 sums that are rounded once.
     """
-    another = _of_another_kind(sums.value.shape, observed, arithmetic.dtype, what)
+    another = of_another_kind(sums.value.shape, observed, arithmetic.dtype, what)
     if another is not None:
         return another
     number, values = arithmetic.number, observed.values

@@ -189,7 +189,15 @@ class Plan:
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
         """The cases and modes that a claim is to be checked in."""
-        if claim.name not in self.claims or self.grid == HOSTILE:
+        return self._checks(claim) if claim.name in self.claims else []
+
+    @property
+    def left_out(self) -> list[tuple[Case, str, str]]:
+        """The case, mode and claim of every check that is not to be made, since its claim was not asked for."""
+        return [(case, mode, name) for name, claim in CLAIMS.items() if name not in self.claims for case, mode in self._checks(claim)]
+
+    def _checks(self, claim: Claim) -> list[tuple[Case, str]]:
+        if self.grid == HOSTILE:
             return []
         if claim.misuses and not self.chosen:
             return [(case, mode) for mode in self.modes for case in grids.misused() if claim.speaks_of(case, mode)]
@@ -463,7 +471,9 @@ class Collected:
             strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
             if strict and self._environment is not None and whole:
                 checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
-                complaints += completeness.stale(self._plan.entries, self._environment, checks, self._tally.deviations, self._plan.scopes)
+                complaints += completeness.stale(
+                    self._plan.entries, self._environment, checks, self._tally.deviations, self._plan.scopes, self._plan.left_out
+                )
             if self._tally.not_offered and not self._checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")
             if complaints:

@@ -118,6 +118,7 @@ def exact(case: Case) -> Probe:
     """
     weights = _weights(case.configuration)
     seed, keep = seed_of(str(case), "x"), weights.x_keep
+    narrow = SIGNIFICAND_BITS[case.compute_dtype] < SIGNIFICAND_BITS["float32"]
     for attempt in range(ATTEMPTS):
         draw = Draw(seed + attempt, weights.x_half, case.in_layout(case.input_shape), storage(case.compute_dtype), keep)
         x = draw.array()
@@ -127,8 +128,8 @@ def exact(case: Case) -> Probe:
             keep /= 2
             continue
         probe = Probe(x, weights.kernel, weights.bias, {"x": draw, **weights.draws}, pointwise=weights.pointwise)
-        # signs alone may cancel, where few terms are summed
-        if weights.x_half == 1 and attempt < ATTEMPTS - 1:
+        # signs alone may cancel where few terms are summed, and so may the few small integers of a narrow type
+        if (narrow or weights.x_half == 1) and attempt < ATTEMPTS - 1:
             result = exact_result(case, x, weights.kernel, weights.bias, weights.pointwise)
             if mistrusted(result, reached(case), keep):
                 continue

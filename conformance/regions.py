@@ -11,8 +11,8 @@ The tables of a region, all optional, all of whose conditions must hold::
     last_axis = { stride = "> 1" }        # facts of the last spatial axis (width)
 
 A fact is compared with a value, a list of values, or a condition in a string: ``"> 1"`` (``< <= > >= == !=``), ``"even"``, ``"odd"``,
-``"none"`` or ``"given"`` (of an output_padding). An entry that names none of the facts ``argument``, ``misuse`` and ``route`` speaks of
-no case with a misuse.
+``"none"`` or ``"given"`` (of an output_padding). ``{ not = […] }`` lists what it must not be. An entry that names none of the facts
+``argument``, ``misuse`` and ``route`` speaks of no case with a misuse.
 """
 
 from __future__ import annotations

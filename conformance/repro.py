@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance import attempts
+from conformance import attempts, families, rounding
 from conformance.cases import Case
 from conformance.contract import error_due, output_shape
 from conformance.probes import Probe, error_probe, exact, exact_gradients, exact_gradients_result, exact_result
@@ -46,6 +46,17 @@ def forward(case: Case, backend: str, at: tuple[int, ...] | None = None, message
         lines.insert(2, f'x = np.ones({case.in_layout(case.input_shape)}, "{_numbers(case)}")')
         return "\n".join([*lines, _weights(case)[0], *run, f'print({call}.shape, "but an error is due: {due}")'])
     probe = exact(case)
+    return _forward(case, probe, exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise), backend, at, mode)
+
+
+def bounded(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "", mode: str = "eager") -> str:
+    """As `forward`, on random floats; what is defined is the exact result, which no order of summation need give."""
+    probe = families.floats(case)
+    return _forward(case, probe, rounding.forward_sums(case, probe).value, backend, at, mode)
+
+
+def _forward(case: Case, probe: Probe, expected: Array, backend: str, at: tuple[int, ...] | None, mode: str) -> str:
+    run, call = _run(case, backend, mode)
     lines = [
         *_layer(case, probe, backend, ""),
         *_weights(case),
@@ -53,7 +64,7 @@ def forward(case: Case, backend: str, at: tuple[int, ...] | None = None, message
         f"y = {_as_numpy(call, case)}",
         f'print(y.shape, "expected", {output_shape(case)})',
     ]
-    return "\n".join([*lines, *_element("y", exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise), at)])
+    return "\n".join([*lines, *_element("y", expected, at)])
 
 
 def gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "", mode: str = "eager") -> str | None:
@@ -62,11 +73,23 @@ def gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, messa
     The gradient is the one that the message names, by default that of the input. None for a backend that is not known, and
     for another mode than eager: what is shown must fail.
     """
+    probe = exact_gradients(case)
+    return _gradients(case, probe, exact_gradients_result(case, probe), backend, at, message, mode)
+
+
+def bounded_gradients(case: Case, backend: str, at: tuple[int, ...] | None = None, message: str = "", mode: str = "eager") -> str | None:
+    """As `gradients`, on random floats."""
+    probe = families.float_gradients(case)
+    expected = {name: sums.value for name, sums in rounding.gradient_sums(case, probe).items()}
+    return _gradients(case, probe, expected, backend, at, message, mode)
+
+
+def _gradients(
+    case: Case, probe: Probe, expected: Mapping[str, Array], backend: str, at: tuple[int, ...] | None, message: str, mode: str
+) -> str | None:
     if backend not in DIFFERENTIATION or mode != "eager":
         return None
     package, differentiate = DIFFERENTIATION[backend]
-    probe = exact_gradients(case)
-    expected = exact_gradients_result(case, probe)
     name = next((name for name in expected if f"gradient with respect to the {name}" in message), "input")
     convert = f'x, upstream = (keras.ops.convert_to_tensor(operand, "{case.compute_dtype}") for operand in (x, upstream))'
     lines = [

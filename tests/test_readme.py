@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 import yaml
 
 from conformance.cases import parse
@@ -58,3 +62,28 @@ def test_the_picture_shows_a_screen_as_it_is_printed() -> None:
     assert "the smallest of" in shown
     assert str(found.failures[0].case) in shown
     ElementTree.fromstring(build())  # noqa: S314 - our own text
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code", "said"),
+    [("", "", 0, "not offered"), ("::sh, ::sw", "::sw, ::sh", 1, "wrong_shape"), ("+ probe.bias", "- probe.bias", 1, "wrong_value")],
+    ids=["as it stands", "axes exchanged", "sign of the bias"],
+)
+def test_the_own_implementation_is_tested_as_the_readme_says(tmp_path: Path, right: str, wrong: str, code: int, said: str) -> None:
+    """The example passes, saying what it has not; with a fault in it it fails."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    example = next(block for block in blocks if "class Mine" in block)
+    assert example.count(right) >= 1
+    (tmp_path / "mine.py").write_text(example.replace(right, wrong) if right else example, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--pyargs", "conformance", "--grid", "smoke", "--subject", "mine:Mine"]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=README.parent,
+    )
+    assert done.returncode == code, done.stdout
+    assert said in done.stdout
+    assert re.search(r"[1-9][0-9]* passed", done.stdout)

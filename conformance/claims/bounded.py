@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance import accumulation, families, oracles, rounding
+from conformance import accumulation, families, oracles, repro, rounding
 from conformance.accumulation import Accumulation
 from conformance.cases import Case
 from conformance.claims.base import Claim, defined, exception
@@ -51,4 +51,4 @@ def _known(subject: Subject) -> tuple[Accumulation, ...]:
     return _LAST[0][1]
 
 
-BOUNDED = Claim("bounded", judge, concerns=defined, of_models=True)
+BOUNDED = Claim("bounded", judge, concerns=defined, script=repro.bounded, of_models=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance import families, oracles, rounding
+from conformance import families, oracles, repro, rounding
 from conformance.cases import Case
 from conformance.claims.base import Claim, defined, exception
 from conformance.claims.bounded import arithmetic_of
@@ -41,4 +41,4 @@ def judge(subject: Differentiable, case: Case, mode: str) -> Verdict:
     return Verdict(Outcome.CONFORMS, error_in_bounds=largest, characteristics=characteristics)
 
 
-BOUNDED_GRADIENTS = Claim("bounded_gradients", judge, "gradients", defined)
+BOUNDED_GRADIENTS = Claim("bounded_gradients", judge, "gradients", defined, script=repro.bounded_gradients)

@@ -12,12 +12,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 
 def avx512() -> bool:
     """Whether oneDNN uses AVX-512 here: the processor has it, and oneDNN's own variable does not forbid it."""
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return _processor_has("avx512f") and (allowed in ("", "DEFAULT", "ALL") or allowed.startswith(("AVX512", "AVX10")))
+
+
+def _processor_has(*features: str) -> bool:
+    """Whether the processor has one of these, by the names that Linux has for them."""
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return " avx512f " in flags and (allowed in ("", "DEFAULT", "ALL") or allowed.startswith(("AVX512", "AVX10")))
+    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
+    return not set(features).isdisjoint(flags)
 
 
 def _tensorflow() -> dict[str, Any]:
@@ -29,6 +35,7 @@ def _tensorflow() -> dict[str, Any]:
         "versions": {"tensorflow": tf.__version__},
         "flags": {
             "onednn": bool(_pywrap_util_port.IsMklEnabled()),
+            "onednn_float16": _processor_has("avx512_fp16", "amx_fp16"),
             "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or _number("TF_NUM_INTRAOP_THREADS"),
             "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or _number("TF_NUM_INTEROP_THREADS"),
         },

@@ -62,3 +62,12 @@ def test_an_entry_is_asked_for_where_its_cases_were_run(modes: list[str], partia
     one = entry(tmp_path, f"where = {{ batch = 7, mode = {modes} }}")
     complaints = stale([one], ENVIRONMENT, [(CASES[0], "predict", "forward")], {}, partial)
     assert bool(complaints) == asked_for
+
+
+def test_an_entry_that_may_occur_in_a_claim_that_was_not_asked_for_is_left_alone(tmp_path: Path) -> None:
+    checks = [(CASES[0], "eager", "determinism")]
+    for body in ("where = { batch = 2 }", "where = { batch = [1, 2] }\nheuristic = true"):
+        one = entry(tmp_path, body)
+        assert len(stale([one], ENVIRONMENT, checks, {})) == 1
+        assert stale([one], ENVIRONMENT, checks, {}, (), [(CASES[1], "eager", "forward")]) == []
+        assert len(stale([one], ENVIRONMENT, checks, {}, (), [(CASES[1], "eager", "shapes")])) == 1

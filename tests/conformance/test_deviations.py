@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance import deviations
-from conformance.cases import parse
+from conformance.cases import DTYPES, parse
 from conformance.claims import CLAIMS
 from conformance.deviations import Deviation, DeviationsError
 from conformance.facts import CASE_FACTS
@@ -36,7 +37,8 @@ def entry(tmp_path: Path, body: str) -> Deviation:
 
 @pytest.mark.parametrize("known", deviations.load(), ids=lambda known: known.id)
 def test_every_built_in_entry_covers_a_case_of_the_standard_grid(known: Deviation) -> None:
-    cases = misused() if known.of_misuses else grid("standard")
+    dtype = next(dtype for dtype in DTYPES if known.speaks_of(dtype=dtype))
+    cases = [replace(case, dtype=dtype) for case in (misused() if known.of_misuses else grid("standard"))]
     ways = [(mode, claim) for claim in CLAIMS for mode in MODES if known.speaks_of(mode=mode, claim=claim)]
     assert any(known.covers(case, *way) for way in ways for case in cases)
     assert len(known.reason.split()) > 5
@@ -225,3 +227,27 @@ def test_an_empty_file_adds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("", encoding="utf-8")
     assert len(deviations.load([path])) == len(deviations.load())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "body", "claim", "covered", "strict"),
+    [
+        ("wrong_value", "", "forward", True, True),
+        ("wrong_value", "", "determinism", False, True),
+        ("wrong_value", "", "special_values", True, False),
+        ("wrong_shape", "", "special_values", True, True),
+        ("declined", "", "determinism", True, True),
+        ("declined", "", "special_values", True, True),
+        ("wrong_value", 'where = { claim = "determinism" }', "determinism", True, True),
+        ("wrong_value", 'where = { claim = ["forward", "special_values"] }', "special_values", True, True),
+        ("wrong_value", "heuristic = true", "forward", True, False),
+    ],
+)
+def test_what_an_entry_says_of_claims_that_show_less(
+    tmp_path: Path, outcome: str, body: str, claim: str, covered: bool, strict: bool
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'[[deviation]]\nid = "own"\noutcome = "{outcome}"\nreason = "because"\n{body}\n', encoding="utf-8")
+    (known,) = (each for each in deviations.load([path]) if each.id == "own")
+    assert known.covers(CASE, "eager", claim) is covered
+    assert known.may_conform(claim) is not strict

@@ -12,6 +12,7 @@ from conformance import probes
 from conformance.cases import DATA, DTYPES, Case, parse
 from conformance.contract import compute, error_due
 from conformance.grids import grid
+from conformance.oracles import check_trust
 
 SMOKE = [case for case in grid("smoke") if error_due(case) is None]
 TYPES = {
@@ -142,3 +143,11 @@ def test_result_is_exact_for_float64_beyond_what_float64_sums_would_show() -> No
     got = probes.exact_result(case, probe.x, probe.kernel, probe.bias)
     assert got.dtype == np.int64
     assert int(got[0, 0, 0, 0]) == sum(int(a) * int(b) for a, b in zip(probe.x.ravel(), probe.kernel.ravel(), strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_small_integers_of_narrow_types_do_not_cancel_by_chance(dtype: str) -> None:
+    chance = parse(f"conv2d-same-in2x1x2x3-k3x4-f3-s1x2-{dtype}-nobias")
+    for case in (chance, *(replace(case, dtype=dtype) for case in SMOKE[::3])):
+        probe = probes.exact(case)
+        check_trust(case, probes.exact_result(case, probe.x, probe.kernel, probe.bias))

@@ -43,6 +43,15 @@ def test_a_script_for_a_mode_is_as_short_and_runs_the_layer_in_it(mode: str, bac
     assert offered == (mode != "xla" or backend == "tensorflow")
 
 
+def test_a_script_on_random_floats_is_as_short() -> None:
+    for case in [*CASES[::9], *(replace(case, dtype="bfloat16") for case in CASES[::9])]:
+        if error_due(case) is None:
+            for text in (repro.bounded(case, "jax"), repro.bounded_gradients(case, "torch")):
+                assert text is not None
+                ast.parse(text)
+                assert len(text.splitlines()) <= 15, case
+
+
 def test_the_script_prints_the_element_that_differed() -> None:
     case = parse("conv2d-same-in1x2x3x1-k1x2-f1-s1x1")
     assert repro.forward(case, "torch", (0, 1, 2, 0)).splitlines()[-1].startswith('print(y[0, 1, 2, 0], "expected", ')
@@ -85,7 +94,8 @@ def test_a_backend_that_nobody_knows_gets_no_script_of_gradients() -> None:
 
 def test_claims_without_a_script_of_their_own_show_none_of_another() -> None:
     shown = {name: claim.script for name, claim in CLAIMS.items() if claim.script is not None}
-    assert shown == {"forward": repro.forward, "gradients": repro.gradients, "errors": repro.misuse}
+    own = ("forward", "gradients", "bounded", "bounded_gradients")
+    assert shown == {**{name: getattr(repro, name) for name in own}, "errors": repro.misuse}
 
 
 INSTALLED = [backend for backend in repro.DIFFERENTIATION if find_spec("keras") and find_spec(backend)]

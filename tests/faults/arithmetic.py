@@ -81,6 +81,27 @@ class SumRounded(Layers):
 
 
 @planted("arithmetic")
+class SumCutOff(Layers):
+    """Products are exact, and every sum is cut off at the 24 bits of float32 instead of rounded, as some matrix units do."""
+
+    def multiply(self, rows: Array, columns: Array) -> Array:
+        total = np.zeros((*rows.shape[:-1], columns.shape[-1]), np.float64)
+        for term, column in enumerate(columns):
+            total = _cut(total + rows[..., term, None].astype(np.float64) * column, 24)
+        return total.astype(rows.dtype)
+
+
+@planted("arithmetic")
+class SmallestTapLost(Layers):
+    """Of every filter the smallest weight is lost."""
+
+    def multiply(self, rows: Array, columns: Array) -> Array:
+        columns = columns.copy()
+        columns[np.abs(columns).argmin(axis=0), np.arange(columns.shape[1])] = 0
+        return super().multiply(rows, columns)
+
+
+@planted("arithmetic")
 class HalfPrecision(Layers):
     """Operands, products and sums are in half precision, which overflows past 65504."""
 

@@ -16,7 +16,7 @@ from conformance.outcomes import Outcome, Verdict
 from conformance.subjects import MODES, NotOfferedError, Subject
 from tests.faults.planting import FAULTS, Fault
 
-MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "modes", "shapes", "forms", "gradients", "published")
+MODULES = ("geometry", "wiring", "arithmetic", "refusals", "states", "modes", "shapes", "forms", "gradients", "specials", "published")
 """Where faults are planted; each is a class of them."""
 
 for _module in MODULES:

@@ -239,7 +239,17 @@ class Layers:
         """The result without bias, channels last."""
         if case.transposed:
             kernel = np.swapaxes(kernel, -1, -2)
-        return self.grouped(case, self.gather(x, [self.table(Side(case, axis)) for axis in range(case.rank)]), kernel)
+        tables = [self.table(Side(case, axis)) for axis in range(case.rank)]
+        met, strange = self.gather(x, tables), ~np.isfinite(kernel)
+        y = self.grouped(case, met, np.where(strange, kernel.dtype.type(0), kernel))
+        return self.with_strange_weights(case, y, met, self.gather(np.ones_like(x), tables) != 0, kernel) if strange.any() else y
+
+    def with_strange_weights(self, case: Case, y: Array, met: Array, there: Array, kernel: Array) -> Array:
+        """What NaN and Inf in the kernel add: a term for every element that they meet, and nothing where they meet none."""
+        for *tap, c, f in np.argwhere(~np.isfinite(kernel)):
+            channel = (..., *tap, f // (case.filters // case.groups) * kernel.shape[-2] + c)
+            y[..., f] += np.where(there[channel], met[channel] * kernel[*tap, c, f], y.dtype.type(0))
+        return y
 
     def gather(self, x: Array, tables: list[Array]) -> Array:
         """The input as every output element meets it: (batch, *outputs, *taps, channels)."""

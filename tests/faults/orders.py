@@ -66,7 +66,7 @@ class InBlocks(Layers):
 
 
 class Compensated(Layers):
-    """Kahan's summation, which carries along what was rounded away."""
+    """Kahan's summation, which carries along what was rounded away. Nothing is carried beside an infinite sum, where inf - inf would be."""
 
     def multiply(self, rows: Array, columns: Array) -> Array:
         total = np.zeros((*rows.shape[:-1], columns.shape[-1]), rows.dtype)
@@ -74,7 +74,8 @@ class Compensated(Layers):
         for term, column in enumerate(columns):
             y = rows[..., term, None] * column - lost
             t = total + y
-            lost = (t - total) - y
+            with np.errstate(invalid="ignore"):
+                lost = np.where(np.isfinite(t), (t - total) - y, 0).astype(rows.dtype)
             total = t
         return total
 
@@ -116,11 +117,16 @@ class BiasFirst(Layers):
 
 
 class InThreeTerms(Layers):
-    """Operands are split into three bfloat16 terms, which hold all 24 bits, and all nine products are summed, the smallest first."""
+    """Operands are split into three bfloat16 terms, which hold all 24 bits, and all nine products are summed, the smallest first.
+
+    What has no three terms, an infinity, is multiplied whole.
+    """
 
     def multiply(self, rows: Array, columns: Array) -> Array:
-        products = [a @ b for a in _in_three(rows) for b in _in_three(columns)]
-        return np.asarray(sum(products[1:], start=products[0]))
+        with np.errstate(invalid="ignore"):
+            products = [a @ b for a in _in_three(rows) for b in _in_three(columns)]
+            total = sum(products[1:], start=products[0])
+            return np.where(np.isfinite(total), total, rows @ columns)
 
 
 class ByTheReference(Layers):

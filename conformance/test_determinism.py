@@ -1,0 +1,13 @@
+"""Claim: the same layer gives the same bits for the same floats."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.determinism import DETERMINISM
+from conformance.plugin import Check
+
+
+def test_determinism(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, DETERMINISM)

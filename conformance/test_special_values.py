@@ -1,0 +1,13 @@
+"""Claim: NaN, infinities, subnormals and overflow reach the elements that see them, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.claims.special_values import SPECIAL_VALUES
+from conformance.plugin import Check
+
+
+def test_special_values(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
+    check(request, case, mode, SPECIAL_VALUES)
