@@ -227,11 +227,11 @@ def mistrusted(expected: Array, reached: Array, keep: float = 1.0) -> str | None
     half of them must be nonzero and, if there are four or more, two must differ. ``keep`` is the share of the data that was not zeroed to
     stay within the budget: so much less is asked for then.
     """
-    judged = expected[reached]
+    judged = expected if reached.all() else expected[reached]
     if 2 * np.count_nonzero(judged) < keep * judged.size:
         return f"most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)"
     if judged.size >= 4 and np.ptp(judged) == 0:
-        return f"all {judged.size} elements of the expected result are {judged[0]:g}"
+        return f"all {judged.size} elements of the expected result are {judged.flat[0]:g}"
     return None
 
 
@@ -241,13 +241,9 @@ def storage(dtype: str) -> str:
 
 
 def exact_result(case: Case, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None = None) -> Array:
-    """The defined result on exact data: integers whose sums float32 (for a float64 case: int64) holds in any order, by the same theorem."""
-    return _computed(case, np.int64 if case.dtype == "float64" else np.float32, x, kernel, bias, pointwise)
-
-
-def _computed(case: Case, kind: type, x: Array, kernel: Array, bias: Array | None, pointwise: Array | None) -> Array:
-    """The defined result on these operands, in another type."""
-    optional: list[Array | None] = [None if operand is None else operand.astype(kind) for operand in (bias, pointwise)]
+    """The defined result on exact data, as integers that float64 (for a float64 case: int64) holds without rounding."""
+    kind = np.int64 if case.dtype == "float64" else np.float64
+    optional = [None if operand is None else operand.astype(kind) for operand in (bias, pointwise)]
     return compute(case, x.astype(kind), kernel.astype(kind), *optional)
 
 
@@ -409,9 +405,7 @@ def _within_budget(case: Case, x: Array, weights: _Weights) -> bool:
     if float(np.abs(x).max()) * weights.kernel_sum + largest_bias <= budget:
         return True
     bias, pointwise = (None if operand is None else np.abs(operand) for operand in (weights.bias, weights.pointwise))
-    # in a type that holds sums beyond the budget, too
-    kind = np.int64 if case.dtype == "float64" else np.float64
-    magnitude = _computed(case, kind, np.abs(x), np.abs(weights.kernel), bias, pointwise)
+    magnitude = exact_result(case, np.abs(x), np.abs(weights.kernel), bias, pointwise)
     return not magnitude.size or bool(magnitude.max() <= budget)
 
 
