@@ -230,7 +230,7 @@ class Process:
             self._log = Path(named.name).open("a+b")  # noqa: SIM115 - closed with the process
         ours, theirs = socket.socketpair()
         with theirs:
-            code = f"from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
+            code = f"import conformance.threads; from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-c", code],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(part or str(Path.cwd()) for part in sys.path)},
