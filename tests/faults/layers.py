@@ -143,7 +143,7 @@ class Layers:
             return y
         if name == "softsign":
             return np.asarray(y / (abs(y) + 1))
-        return np.asarray(np.minimum(y * (y > 0), 6 if name == "relu6" else np.inf))
+        return np.asarray(np.minimum(np.where(y < 0, y.dtype.type(0), y), 6 if name == "relu6" else np.inf))
 
     def op(self, case: Case, probe: Probe, mode: str) -> Observed:
         return self.forward(replace(case, use_bias=False), replace(probe, bias=None), mode)
