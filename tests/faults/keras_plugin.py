@@ -196,7 +196,12 @@ def _convolution_flipped() -> None:
 
 def _transposed_flipped() -> None:
     keras = importlib.import_module("keras")
-    _change_operands("conv_transpose", lambda x, kernel: (x, keras.ops.flip(keras.ops.convert_to_tensor(kernel), 1)))
+
+    def flipped(x: Any, kernel: Any) -> tuple[Any, Any]:
+        kernel = keras.ops.convert_to_tensor(kernel)
+        return x, keras.ops.flip(kernel, 1) if len(kernel.shape) > 3 else kernel
+
+    _change_operands("conv_transpose", flipped)
 
 
 def _bfloat16_operands() -> None:
@@ -247,7 +252,7 @@ PLANTS = {
         ALL,
         lambda case: _same_transposed(case) and case.output_padding is not None,
         _parity_dropped,
-        "Conv2DTranspose with padding same",
+        "with padding same",
     ),
     "strides-swapped": Plant(
         "The layers take the stride of the height for the width.", ALL, lambda case: len(set(case.strides)) > 1, _strides_swapped
@@ -270,7 +275,7 @@ PLANTS = {
     "transposed-flipped": Plant(
         "The backend is handed a transposed kernel that is flipped along the width.",
         ALL,
-        lambda case: case.transposed and case.kernel_size[1] > 1,
+        lambda case: case.transposed and case.rank > 1 and case.kernel_size[1] > 1,
         _transposed_flipped,
     ),
     "bfloat16-operands": Plant(

@@ -156,7 +156,8 @@ def test_summary_tells_what_went_through_and_what_was_rejected_by_mistake(
     ids=["right", "wrong"],
 )
 def test_the_gate_as_a_user_runs_it(subject: str, code: int, said: str) -> None:
-    command = [sys.executable, "-m", "pytest", "conformance", "--grid", "smoke", "--subject", subject, "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    # all claims are asked of both in the tests above
+    command = [sys.executable, "-m", "pytest", "conformance", "--grid", "smoke", "--claim", "forward,shapes", "--subject", subject]
+    done = subprocess.run([*command, "-q", "-p", "no:cacheprovider"], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == code, done.stdout
     assert said in done.stdout
