@@ -90,6 +90,24 @@ def test_neighbours_differ_along_every_axis() -> None:
                 assert not np.array_equal(x.take(i, axis), x.take(i - 1, axis)), (case, axis)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "bfloat16"])
+def test_of_the_channels_of_one_pixel_a_few_may_be_like_the_next(dtype: str) -> None:
+    pixels = [case for case in grid("models") if max(case.size) == 1]
+    assert len({case.channels for case in pixels}) > 5
+    for case in (replace(case, dtype=dtype) for case in pixels):
+        probe = probes.exact(case)
+        x = probe.x.ravel()
+        if x.all():  # what was thinned to stay within the budget is sparse instead
+            assert np.count_nonzero(x[1:] == x[:-1]) <= (x.size - 1) * probes.ALIKE, case
+        check_trust(case, probes.exact_result(case, probe.x, probe.kernel, probe.bias))
+
+
+def test_data_whose_neighbours_are_mostly_alike_are_refused() -> None:
+    assert not probes._neighbours_differ(np.array([1, 1, 1, 3, 1.0]).reshape(1, 1, 1, -1))
+    assert probes._neighbours_differ(np.array([1, 1, 1, 3, 1.0]).reshape(1, 1, 1, -1), probes.ALIKE)
+    assert not probes._neighbours_differ(np.array([1, 1, 1, 1, 1, 3.0]).reshape(1, 1, 1, -1), probes.ALIKE)
+
+
 def test_data_depend_on_the_id_alone() -> None:
     case = SMOKE[50]
     probes._weights.cache_clear()
