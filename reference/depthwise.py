@@ -127,7 +127,7 @@ def _depthwise(a: Arguments) -> Array:
     for rows, part in stretches(axes, 2 * STRETCH // (a.batch * a.filters)):
         block = y[:, rows]
         for tap, small, big in taps(part):
-            block[:, *small] += x[:, *big] * w[*tap, small[-1]]
+            block[:, *small] += x[:, *big] * w[tap][small[-1]]
     return y
 
 

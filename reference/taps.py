@@ -126,24 +126,23 @@ def scatter(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) ->
     """
     *kernel_size, channels, filters = kernel.shape
     batch, rank, kind = len(x), len(axes), np.result_type(x, kernel)
-    phases = tuple(axis.stride for axis in axes)
-    places = tuple(-(-axis.big // axis.stride) for axis in axes)
+    strides, lengths = zip(*((axis.stride, -(-axis.big // axis.stride)) for axis in axes), strict=True)
     if groups == 1 and min(channels, filters) < FEW:
         # filters first: rows of the image are then the longest stretches of memory to be added up
-        y = np.zeros((*phases, filters, batch, *places), kind)
+        y = np.zeros((*strides, filters, batch, *lengths), kind)
         w = kernel.swapaxes(-2, -1).reshape(-1, channels)
         for rows, part in stretches(axes, MANY_STAMPS // (batch * len(w))):
             block = x[:, rows]
             stamps = (w @ block.reshape(-1, channels).T).reshape(*kernel_size, filters, *block.shape[:-1])
-            for tap, small, phase, where in phased_taps(part):
-                y[*phase, :, :, *where] += stamps[*tap, :, :, *small]
+            for tap, small, phase, places in phased_taps(part):
+                y[phase][:, :, *places] += stamps[tap][:, :, *small]
         return joined(np.moveaxis(y, rank, -1), axes)
-    y = np.zeros((*phases, batch, *places, filters), kind)
+    y = np.zeros((*strides, batch, *lengths, filters), kind)
     kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
     for rows, part in stretches(axes, STRETCH // (batch * filters)):
         block = x[:, rows]
-        for tap, small, phase, where in phased_taps(part):
-            y[*phase, :, *where] += grouped_product(block[:, *small], kernel[tap], groups)
+        for tap, small, phase, places in phased_taps(part):
+            y[phase][:, *places] += grouped_product(block[:, *small], kernel[tap], groups)
     return joined(y, axes)
 
 
