@@ -40,7 +40,8 @@ def test_only_cases_of_the_gate_count() -> None:
 
 def on_a_terminal(*arguments: str) -> str:
     """What a run writes where its output is a terminal."""
-    command = [sys.executable, "-m", "pytest", "conformance", "-p", "no:cacheprovider", "--subject", f"{SUBJECTS}:LostRow", *arguments]
+    said = ["-p", "no:cacheprovider", "--subject", f"{SUBJECTS}:LostRow", "--claim", "forward"]
+    command = [sys.executable, "-m", "pytest", "conformance", *said, *arguments]
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(CHECKOUT)
