@@ -27,7 +27,7 @@ class Right:
         due = error_due(case)
         if due is not None:
             raise ValueError(due)
-        return Observed(self.change(case, compute(case, probe.x, probe.kernel, probe.bias)), case.compute_dtype)
+        return Observed(self.change(case, compute(case, probe.x, probe.kernel, probe.bias, probe.pointwise)), case.compute_dtype)
 
     def change(self, case: Case, y: Array) -> Array:
         return y
