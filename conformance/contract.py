@@ -168,7 +168,7 @@ def reached(case: Case) -> Array:
 
     The others are zero, or the bias, by definition: what no window sees, and the zeros appended behind a transposed convolution.
     """
-    return taps_met(case, case.filters, of_output=True) > 0
+    return _reached(case, case.filters, of_output=True)
 
 
 def reached_by_gradients(case: Case) -> dict[str, Array]:
@@ -180,8 +180,16 @@ def reached_by_gradients(case: Case) -> dict[str, Array]:
     kernel = np.broadcast_to(positions_joined(case) > 0, case.kernel_shape)
     bias = np.full(case.filters, 0 not in output_shape(case))
     kernels = (kernel, np.full(case.pointwise_shape, reached(case).any())) if case.separable else (kernel,)
-    met = taps_met(case, case.channels, of_output=False) > 0
+    met = _reached(case, case.channels, of_output=False)
     return {"input": met, **dict(zip(case.kernel_names, kernels, strict=True)), "bias": bias}
+
+
+def _reached(case: Case, channels: int, *, of_output: bool) -> Array:
+    """Whether any tap joins each element of the output, or else of the input, with the other side: asked once, and told of all channels."""
+    met = taps_met(case, 1, of_output=of_output) > 0
+    return np.broadcast_to(
+        met, (*met.shape[:-1], channels) if case.data_format == "channels_last" else (len(met), channels, *met.shape[2:])
+    )
 
 
 def taps_met(case: Case, channels: int, *, of_output: bool) -> Array:

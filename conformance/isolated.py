@@ -25,7 +25,7 @@ from conformance import served
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.messages import Messages
-from conformance.outcomes import Outcome, Verdict
+from conformance.outcomes import Outcome, Verdict, ended_by
 from conformance.subjects import SubjectError
 
 LOOK = 0.2
@@ -230,7 +230,7 @@ class Process:
             self._log = Path(named.name).open("a+b")  # noqa: SIM115 - closed with the process
         ours, theirs = socket.socketpair()
         with theirs:
-            code = f"from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
+            code = f"import conformance.threads; from conformance.served import serve; serve({theirs.fileno()}, {os.getpid()})"
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-c", code],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(part or str(Path.cwd()) for part in sys.path)},
@@ -281,7 +281,7 @@ class Process:
             self._kill()
             self._close()
             return f"the process did not end within {seconds:g} s when it was told to"
-        said = None if code == 0 else f"{_ending(code)} when it was told to end: {_last_words(self._said())}"
+        said = None if code == 0 else f"{ended_by(code)} when it was told to end: {_last_words(self._said())}"
         self._close()
         return said
 
@@ -322,7 +322,7 @@ class Process:
         words = _last_words(self._said())
         self._kill()
         self._close()
-        return f"{_ending(code)}, no result: {words}"
+        return f"{ended_by(code)}, no result: {words}"
 
     def _close(self) -> None:
         self.lives = False
@@ -358,15 +358,6 @@ def _resident(pid: int) -> int:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
-
-
-def _ending(code: int) -> str:
-    if code >= 0:
-        return f"the process ended with exit code {code}"
-    try:
-        return f"the process was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"the process was killed by signal {-code}"
 
 
 TRACE = "Fatal Python error: "

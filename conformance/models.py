@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from conformance.cases import Case, parse
+from conformance.outcomes import ended_by
 from reference.arguments import Array
 
 LISTER = "conformance.subjects.keras_model"
@@ -87,11 +88,13 @@ def list_layers(source: str, folder: Path) -> Model:
     command = [sys.executable, "-m", LISTER, source, str(folder)]
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)  # noqa: S603
-    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    if done.returncode == 2:
+    lines = done.stderr.strip().splitlines()
+    if done.returncode == 2 and lines:
         raise ModelError(lines[-1])
-    if done.returncode:
-        raise ModelError(f"listing the layers of {source!r} failed: {lines[-1]}")
+    if done.returncode or not (folder / LISTED).exists():
+        # what a framework writes at its start tells nothing: only Python's own last line does
+        said = lines[-1] if done.returncode == 1 and "Traceback (most recent call last):" in lines else ended_by(done.returncode)
+        raise ModelError(f"listing the layers of {source!r} failed: {said}")
     model = read(folder)
     if not model.layers and not model.untested:
         raise ModelError(f"model {source!r} has no convolution layers")

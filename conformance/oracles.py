@@ -93,7 +93,8 @@ def bounded(sums: Sums, observed: Observed, arithmetic: Arithmetic, draw: Callab
     error = np.abs(sums.error(values))
     wrong = _not_within(sums, values, error, bound, number)
     counted = np.isfinite(error) & (bound > 0)  # an element without rounding has no unit to measure its error in
-    largest = float(f"{(error[counted] / bound[counted]).max(initial=0.0):.4g}")
+    share = np.divide(error, bound, out=np.zeros(error.shape), where=counted)
+    largest = float(f"{share.max(initial=0.0):.4g}")
     if wrong.any():
         first = tuple(int(i) for i in np.argwhere(wrong)[0])
         message = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -46,3 +47,13 @@ class Verdict:
     at: tuple[int, ...] | None = None
     error_in_bounds: float | None = None
     characteristics: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+def ended_by(code: int) -> str:
+    """How a process ended that has this exit code, as `subprocess` has it: negative where a signal ended it."""
+    if code >= 0:
+        return f"the process ended with exit code {code}"
+    try:
+        return f"the process was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"the process was killed by signal {-code}"

@@ -493,6 +493,8 @@ class Collected:
                 )
             if self._tally.not_offered and not self._checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")
+            if self._plan.model is not None and not self._plan.model.cases:
+                complaints.append(f"nothing was checked: no layer of model {self._plan.model.source} can be tested, see above")
             if complaints:
                 self._config.stash[COMPLAINTS].extend(complaints)
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -227,11 +227,11 @@ def mistrusted(expected: Array, reached: Array, keep: float = 1.0) -> str | None
     half of them must be nonzero and, if there are four or more, two must differ. ``keep`` is the share of the data that was not zeroed to
     stay within the budget: so much less is asked for then.
     """
-    judged = expected[reached]
+    judged = expected if reached.all() else expected[reached]
     if 2 * np.count_nonzero(judged) < keep * judged.size:
         return f"most of the expected result is zero ({np.count_nonzero(judged)} of {judged.size} are not)"
     if judged.size >= 4 and np.ptp(judged) == 0:
-        return f"all {judged.size} elements of the expected result are {judged[0]:g}"
+        return f"all {judged.size} elements of the expected result are {judged.flat[0]:g}"
     return None
 
 

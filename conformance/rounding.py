@@ -51,7 +51,8 @@ IMPROBABLE = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """The exact elements of a result, and the sums that they are; all arrays have the shape of the result.
+    """The exact elements of a result, and the sums that they are. Arrays have the shape of the result, or one that broadcasts to it:
+    what is alike in all channels, as how many terms there are, is held and worked out once.
 
     The exact value is ``value + rest``, but for an error of ``computed_with`` roundoff: 0 where it was computed in integers.
     ``stages`` are the numbers of terms that each element sums, one array a stage; ``gain`` is by how much the second stage multiplies an
@@ -76,21 +77,27 @@ class Sums:
     def error(self, values: Array) -> Array:
         """``values`` minus the exact ones; values that are not finite give what they are."""
         with np.errstate(invalid="ignore", over="ignore"):
-            return np.asarray((values.astype(np.float64) - self.value) - self.rest)
+            error = values.astype(np.float64)
+            error -= self.value
+            if self.rest.any():
+                error -= self.rest
+        return error
 
     def bound(self, number: Format) -> Array:
-        """The largest error of any order of summation in this format, see the module; with the error of the exact value itself."""
-        bound = self._summed(number)
-        own = 2 * self.roundings(self.computed_with) * self.computed_with
-        return np.asarray(bound * (1 + own) + own * self.magnitude)
+        """The largest error of any order of summation in this format, see the module; with the error of the exact value itself.
 
-    def _summed(self, number: Format) -> Array:
+        Of the sum it is ``times * S + underflow``; ``own`` is the relative error of the exact value, and of S.
+        """
         u, eta = number.roundoff, number.smallest
         *first, last = self.stages
         underflow = (last + 1) * eta / 2
         for stage in first:
             underflow = underflow + (1 + last * u) * self.gain * (stage + 1) * eta / 2
-        return np.where(last > 0, self.roundings(u) * u * self.magnitude + underflow, 0.0)
+        times, underflow = (np.where(last > 0, part, 0.0) for part in (self.roundings(u) * u, underflow))
+        own = 2 * self.roundings(self.computed_with) * self.computed_with
+        bound = self.magnitude * (times * (1 + own) + own)
+        bound += underflow * (1 + own)
+        return np.asarray(bound)
 
     def rounded_once(self, wide: Format, number: Format) -> Array:
         """The largest error if products are summed in ``wide`` and the sum is rounded to ``number``; then a bias added, and rounded again.
@@ -111,7 +118,7 @@ class Sums:
 def probable(sums: Sums, number: Format) -> Array:
     """The error that all elements together stay below but with probability `IMPROBABLE`, for data of zero mean."""
     roundings = sums.roundings(number.roundoff)
-    factor = sqrt(2 * log(2 * max(roundings.size, 1) / IMPROBABLE))
+    factor = sqrt(2 * log(2 * max(sums.value.size, 1) / IMPROBABLE))
     times = np.minimum(roundings, factor * np.sqrt(roundings)) / np.maximum(roundings, 1)
     return np.asarray(times * sums.bound(number))
 
@@ -120,11 +127,13 @@ def suspicious(sums: Sums, values: Array, number: Format) -> str | None:
     """Why the errors of many elements of zero-mean data, each within its bound, are not those of rounding; None if they may be."""
     u = number.roundoff
     counted = (sums.stages[-1] > 0) & (sums.magnitude > 0)
-    if np.count_nonzero(counted) < OUTPUTS:
+    elements = np.count_nonzero(counted)
+    if elements < OUTPUTS:
         return None
-    e = sums.error(values)[counted] / (u * sums.magnitude[counted])
-    terms = float(sums.roundings(u)[counted].sum())
-    leaning = e * np.sign(sums.value[counted])
+    e = np.zeros(counted.shape)
+    np.divide(sums.error(values), u * sums.magnitude, out=e, where=counted)
+    terms = float(np.sum(np.broadcast_to(sums.roundings(u), counted.shape), where=counted))
+    leaning = e * np.sign(sums.value)
     for name, found, limit in (
         ("the sum of squares", float((e * e).sum()), 1.6 * terms),
         ("the sum", abs(float(e.sum())), 4 * sqrt(terms)),
@@ -132,7 +141,7 @@ def suspicious(sums: Sums, values: Array, number: Format) -> str | None:
     ):
         if not found <= limit:
             return (
-                f"over {e.size:,} elements {name} of the errors in units of u S is {found:.4g}, more than {limit:.4g} that rounding makes"
+                f"over {elements:,} elements {name} of the errors in units of u S is {found:.4g}, more than {limit:.4g} that rounding makes"
             )
     return None
 
@@ -143,7 +152,7 @@ FALSE_ALARM = 2 * exp(-8)
 
 def forward_sums(case: Case, probe: Probe) -> Sums:
     """The sums of a layer's result on the operands of the probe."""
-    met = taps_met(case, case.filters, of_output=True)
+    met = taps_met(case, 1, of_output=True)  # alike in all channels
     channels = case.channels // case.groups
     bias, last = probe.bias, case.use_bias
     if case.separable:
@@ -151,23 +160,27 @@ def forward_sums(case: Case, probe: Probe) -> Sums:
     else:
         terms = met * (1 if case.depthwise else channels)
         stages = (np.where(terms > 0, terms + last, 0),)
-    spread = None if bias is None else np.broadcast_to(_along_filters(case, bias), met.shape).astype(np.float64)
+    spread = None if bias is None else _along_filters(case, bias).astype(np.float64)
     gain = 1.0 if probe.pointwise is None else float(np.abs(probe.pointwise, dtype=np.float64).reshape(-1, case.filters).sum(axis=0).max())
-    operands = [np.asarray(operand, np.float64) for operand in (probe.x, *probe.kernels)]
+    operands = [operand.astype(np.float64) for operand in (probe.x, *probe.kernels)]
 
     def result(operands: list[Array], bias: Array | None) -> Array:
         x, kernel, *pointwise = operands
         return compute(case, x, kernel, bias, *pointwise)
 
-    magnitude = result([np.abs(operand) for operand in operands], None if bias is None else np.abs(bias).astype(np.float64))
-    if case.compute_dtype != "float64":
-        value = result(operands, None if bias is None else bias.astype(np.float64))
-        return Sums(value, np.zeros(()), magnitude, stages, FORMATS["float64"].roundoff, gain, spread)
-    scaled = [_Whole.of(operand) for operand in operands]
-    exact = _Whole(result([each.numbers for each in scaled], None), sum(each.exponent for each in scaled))
-    if bias is not None:
-        exact = exact + _Whole.of(_along_filters(case, bias))
-    return Sums(*exact.floats(), magnitude, stages, 0.0, gain, spread)
+    if case.compute_dtype == "float64":
+        scaled = [_Whole.of(operand) for operand in operands]
+        exact = _Whole(result([each.numbers for each in scaled], None), sum(each.exponent for each in scaled))
+        if bias is not None:
+            exact = exact + _Whole.of(_along_filters(case, bias))
+        (value, rest), computed_with = exact.floats(), 0.0
+    else:
+        value, rest = result(operands, None if bias is None else bias.astype(np.float64)), np.zeros(())
+        computed_with = FORMATS["float64"].roundoff
+    # in place: these copies have served
+    absolute = [np.abs(operand, out=operand) for operand in operands]
+    magnitude = result(absolute, None if bias is None else np.abs(bias).astype(np.float64))
+    return Sums(value, rest, magnitude, stages, computed_with, gain, spread)
 
 
 def gradient_sums(case: Case, probe: Probe) -> dict[str, Sums]:
@@ -200,17 +213,16 @@ def _gradients(case: Case, operands: dict[str, Array]) -> dict[str, Array]:
 
 def _gradient_stages(case: Case) -> dict[str, tuple[Array, ...]]:
     """The numbers of terms of every gradient's elements. In a separable layer the gradient of the depthwise result comes first."""
-    met = taps_met(case, case.channels, of_output=False)
-    joined = np.broadcast_to(case.batch * positions_joined(case), case.kernel_shape)
+    met, joined = taps_met(case, 1, of_output=False), case.batch * positions_joined(case)
     positions = prod(output_shape(case)) // case.filters
-    bias = np.full(case.filters, positions)
+    bias = np.asarray(positions)
     if case.separable:
         inside = taps_met(case, 1, of_output=True)
         depthwise, pointwise = case.kernel_names
         return {
             "input": (np.full(met.shape, case.filters), met * case.depth_multiplier),
             depthwise: (np.full(joined.shape, case.filters), joined),
-            pointwise: (np.full(case.pointwise_shape, inside.max(initial=0)), np.full(case.pointwise_shape, positions)),
+            pointwise: (np.asarray(inside.max(initial=0)), np.asarray(positions)),
             "bias": (bias,),
         }
     each = case.depth_multiplier if case.depthwise else case.filters // case.groups

@@ -104,9 +104,9 @@ class Arguments:
         return np.result_type(*operands)
 
     def finish(self, y: Array) -> Array:
-        """``y + bias`` in the data format that was asked for; ``y`` has its channels last."""
+        """``y + bias`` in the data format that was asked for; ``y`` has its channels last, and is written over if the sum fits in it."""
         if self.bias is not None:
-            y = y + self.bias
+            y = np.add(y, self.bias, out=y if np.result_type(y, self.bias) == y.dtype else None)
         return y if self.data_format == "channels_last" else np.moveaxis(y, -1, 1)
 
 

@@ -62,7 +62,7 @@ def separable_conv(
     """
     a = check_depthwise(x, depthwise_kernel, None, rank=rank, **options)
     pointwise, bias = check_pointwise(pointwise_kernel, bias, a)
-    return replace(a, bias=bias).finish(_depthwise(a) @ pointwise)
+    return replace(a, bias=bias).finish(_product(_depthwise(a), pointwise))
 
 
 def depthwise_conv_gradients(
@@ -105,7 +105,7 @@ def separable_conv_gradients(
     pointwise, _ = check_pointwise(pointwise_kernel, None, a)
     output = replace(a, filters=pointwise.shape[-1])
     g = upstream_gradient(output, upstream, tuple(axis.small for axis in _axes(a)))
-    first = _gradients(a, g @ pointwise.T)
+    first = _gradients(a, _product(g, pointwise.T))
     everywhere = tuple(range(g.ndim - 1))
     dv = np.tensordot(_depthwise(a), g, (everywhere, everywhere))
     return Gradients(first.x, first.kernel, g.sum(axis=everywhere), dv.reshape(np.shape(pointwise_kernel)))
@@ -129,6 +129,11 @@ def _depthwise(a: Arguments) -> Array:
         for tap, small, big in taps(part):
             block[:, *small] += x[:, *big] * w[tap][small[-1]]
     return y
+
+
+def _product(z: Array, w: Array) -> Array:
+    """``z @ w`` over the last axis, as one matrix product: NumPy would make one for every row of the image."""
+    return np.asarray((z.reshape(-1, len(w)) @ w).reshape(*z.shape[:-1], w.shape[-1]))
 
 
 def _gradients(a: Arguments, g: Array) -> Gradients:

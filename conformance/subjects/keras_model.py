@@ -49,7 +49,7 @@ def load(source: str) -> Any:
 
 def _from_file(path: Path) -> Any:
     if not path.is_file():
-        raise ModelError(f"cannot read model file {str(path)!r}: no such file")
+        raise ModelError(f"cannot read model file {str(path)!r}: {'not a file' if path.exists() else 'no such file'}")
     if not zipfile.is_zipfile(path):
         raise ModelError(f"cannot read model file {str(path)!r}: not a .keras archive")
     try:
@@ -79,7 +79,7 @@ def _from_callable(source: str) -> Any:
         raise ModelError(f"model {source!r} cannot be called: it is a {type(found).__name__}")
     try:
         return found(**({"weights": None} if _takes_weights(found) else {}))
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         raise ModelError(f"calling {source!r} failed: {_in_one_line(error)}") from None
 
 
@@ -229,23 +229,34 @@ def _called_with(model: Any, layers: list[Any], notes: list[str]) -> dict[int, l
     for layer in layers:
         watched(layer)
     try:
-        if not model.inputs:
-            notes.append("the model has no inputs until it is called: give a model that is built")
+        given, named = _arguments(model, notes)
+        if not given and not named:
+            notes.append("the model is not built, so the shape of its input is not known: give one that was built, or called")
             return {}
-        zeros = [_zeros(tensor, notes) for tensor in model.inputs]
-        structure = keras.tree.pack_sequence_as(model.input, zeros) if len(zeros) > 1 else zeros[0]
-        model(structure, training=False)
+        model(*given, **named, training=False)
     except Exception as error:  # the model's own code, or a framework that has not the layers
         notes.append(f"the model could not be run on zeros: {_in_one_line(error)}")
     return {layer: list(found) for layer, found in shapes.items()}
 
 
-def _zeros(tensor: Any, notes: list[str]) -> Any:
+def _arguments(model: Any, notes: list[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Zeros to call a model on: of its inputs or, if it is written as code, of the shapes that it was built for; none if there are none."""
+    inputs = getattr(model, "inputs", None)
+    if inputs:
+        zeros = [_zeros(tensor.name, tensor.shape, tensor.dtype, notes) for tensor in inputs]
+        return [keras.tree.pack_sequence_as(model.input, zeros) if len(zeros) > 1 else zeros[0]], {}
+    built = model.get_build_config() or {}
+    alone = [_zeros("x", shape, keras.config.floatx(), notes) for shape in [built.get("input_shape")] if shape]
+    named = {name.removesuffix("_shape"): shape for name, shape in built.get("shapes_dict", {}).items()}
+    return alone, {name: _zeros(name, shape, keras.config.floatx(), notes) for name, shape in named.items()}
+
+
+def _zeros(name: str, shape: tuple[int | None, ...], dtype: str, notes: list[str]) -> Any:
     """Zeros of an input's shape: a batch of one, and `OPEN_SIZE` for other sizes that are open."""
-    first, *rest = tensor.shape
+    first, *rest = shape
     if None in rest:
-        notes.append(f"input {tensor.name} of shape {tuple(tensor.shape)} leaves sizes open: {OPEN_SIZE} is taken")
-    return keras.ops.zeros((first or 1, *(OPEN_SIZE if n is None else n for n in rest)), dtype=tensor.dtype)
+        notes.append(f"input {name} of shape {tuple(shape)} leaves sizes open: {OPEN_SIZE} is taken")
+    return keras.ops.zeros((first or 1, *(OPEN_SIZE if n is None else n for n in rest)), dtype=dtype)
 
 
 def main(arguments: list[str]) -> int:

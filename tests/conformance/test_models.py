@@ -46,6 +46,8 @@ def test_layers_that_are_alike_are_one_case_and_keep_their_names(folder: Path) -
     [
         ("bad.keras", "cannot read model file 'bad.keras': not a .keras archive"),
         ("broken:model", "listing the layers of 'broken:model' failed: RuntimeError: broken"),
+        ("dead:model", "listing the layers of 'dead:model' failed: the process was killed by SIGKILL"),
+        ("silent:model", "listing the layers of 'silent:model' failed: the process ended with exit code 0"),
         ("empty:model", "model 'empty:model' has no convolution layers"),
     ],
 )
