@@ -401,13 +401,20 @@ class Check:
 
 
 @pytest.fixture(scope="session")
-def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
-    """The subject under test and its known deviations; fails if the subject's process does not come to a good end."""
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    """Where the subject lives; fails if its process does not come to a good end."""
     plan = request.config.stash[PLAN]
-    yield Gate(plan.subject, plan.entries, plan.host, plan.baseline)
+    yield plan.host
     at_end = plan.host.close()
     if at_end is not None:
         pytest.fail(at_end, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def gate(request: pytest.FixtureRequest, host: Host) -> Gate:
+    """The subject under test and its known deviations."""
+    plan = request.config.stash[PLAN]
+    return Gate(plan.subject, plan.entries, host, plan.baseline)
 
 
 @pytest.fixture(scope="session")
