@@ -18,6 +18,7 @@ Families, for each layer and padding:
 - **refused**: what must be an error: valid windows larger than their input, one axis at a time; strides together with dilation, on one
   axis and across two; an output padding that is not below its stride, one axis at a time;
 - **long**: a few layers with many channels, for what only long sums show;
+- **samples**: a few cases of every other layer, in the grid that has only those of two axes;
 - **regressions**: cases that once exposed a fault which depends on both axes at once, and so might not be met again.
 
 What does not belong to an axis (channels, filters, batch, groups, depth multiplier, bias, data format, amplitude of the data) is spread
@@ -139,6 +140,54 @@ LONG = (
 """Sums as long as those of real layers. Random data of zero mean, and enough elements for a statistical verdict, come with these ids."""
 
 
+SAMPLES = (
+    # a window that looks back alone: dilated, strided, grouped
+    "conv1d-causal-in2x4x2-k2-f3-s1-d2",
+    "conv1d-causal-in1x4x3-k3-f2-s2-wide_input",
+    "conv1d-causal-in3x4x4-k3-f4-s1-g2-channels_first",
+    "conv1d-same-in2x4x3-k2-f2-s1-channels_first-wide_kernel",
+    "conv1d-same-in1x4x2-k3-f8-s2-nobias",
+    "conv1d-valid-in2x4x3-k2-f3-s1-d2",
+    "conv1d-valid-in3x4x1-k2-f2-s2",
+    "conv1d-valid-in1x2x2-k3-f1-s1",  # larger than its input
+    "conv1d-same-in1x4x2-k2-f2-s2-d2",  # strides with dilation: refused
+    "conv1d_transpose-same-in2x4x2-k3-f3-s2",
+    "conv1d_transpose-same-in1x3x3-k2-f2-s3-op1-channels_first",
+    "conv1d_transpose-same-in3x3x1-k3-f2-s1-d2-nobias-wide_input",
+    "conv1d_transpose-valid-in2x3x2-k2-f3-s3-wide_kernel",
+    "conv1d_transpose-valid-in1x4x3-k3-f1-s2-op1",
+    "conv1d_transpose-valid-in2x3x2-k2-f2-s2-op2",  # an output padding not below its stride
+    # three axes, no two alike
+    "conv3d-same-in2x2x3x4x2-k2x3x1-f3-s1x1x2",
+    "conv3d-same-in1x4x2x3x4-k3x1x2-f4-s1x1x1-g2-channels_first-wide_input",
+    "conv3d-valid-in1x4x3x2x3-k2x3x1-f2-s2x1x1-wide_kernel",
+    "conv3d-valid-in2x3x4x3x1-k2x2x3-f2-s1x1x1-d1x2x1-nobias",
+    "conv3d-valid-in1x2x4x3x2-k3x2x1-f2-s1x1x1",  # larger than its input along the first
+    "conv3d_transpose-same-in1x2x3x2x2-k3x2x1-f3-s2x1x2",
+    "conv3d_transpose-same-in2x2x1x3x1-k2x3x2-f2-s2x1x2-op1x0x0-channels_first",
+    "conv3d_transpose-valid-in2x2x3x1x3-k1x3x2-f2-s2x1x1-wide_input",
+    "conv3d_transpose-valid-in1x3x2x2x2-k2x1x3-f1-s1x1x1-d2x1x1-nobias",
+    # every channel on its own; strides with dilation are computed
+    "depthwise_conv1d-same-in2x4x3-k2-s1-m2",
+    "depthwise_conv1d-valid-in1x4x2-k2-s2-d2-m3-channels_first-wide_kernel",
+    "depthwise_conv1d-same-in3x4x2-k3-s2-nobias-wide_input",
+    "depthwise_conv1d-valid-in1x2x3-k3-s1-m2",  # larger than its input
+    "depthwise_conv2d-same-in2x3x4x3-k2x3-s1x1-m2",
+    "depthwise_conv2d-same-in1x4x3x2-k3x2-s2x2-m3-channels_first-wide_input",
+    "depthwise_conv2d-valid-in2x4x4x2-k2x3-s2x1-m2-wide_kernel",
+    "depthwise_conv2d-valid-in1x4x3x8-k2x1-s1x1-d2x1-nobias",
+    "separable_conv1d-same-in2x4x3-k2-f6-s1-m2",
+    "separable_conv1d-valid-in1x4x2-k2-f3-s2-d2-m3-channels_first-wide_kernel",
+    "separable_conv1d-same-in3x4x3-k3-f3-s2-nobias-wide_pointwise",
+    "separable_conv1d-valid-in1x2x2-k3-f2-s1",  # larger than its input
+    "separable_conv2d-same-in2x3x4x2-k2x3-f3-s1x1-m2-wide_pointwise",
+    "separable_conv2d-same-in1x4x3x3-k3x2-f2-s2x2-m2-channels_first-wide_input",
+    "separable_conv2d-valid-in2x4x4x2-k2x3-f8-s2x1-wide_kernel",
+    "separable_conv2d-valid-in1x4x3x3-k2x1-f3-s1x1-d2x1-m3-nobias",
+)
+"""A few cases of each of the other layers, for a grid that has nothing more of them: what is special to each, and axes that are unlike."""
+
+
 class Network(NamedTuple):
     """The convolution layers of a known network, the distinct ones, on an image of the size it was made for; and where that is from."""
 
@@ -180,7 +229,8 @@ def grid(name: str) -> tuple[Case, ...]:
     for layer, bounds in {**dict.fromkeys(TWO_AXES, BOUNDS[name]), **FAMILY[name]}.items():
         for padding in LAYERS[layer].paddings:
             cases.update(dict.fromkeys(_cases(layer, padding, bounds)))
-    cases.update(dict.fromkeys(case for case in map(parse, (*REGRESSIONS, *LONG)) if _holds(BOUNDS[name], case)))
+    more = (*REGRESSIONS, *LONG) if FAMILY[name] else (*SAMPLES, *REGRESSIONS, *LONG)
+    cases.update(dict.fromkeys(case for case in map(parse, more) if _holds(BOUNDS[name], case)))
     return tuple(cases)
 
 

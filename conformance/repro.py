@@ -168,12 +168,13 @@ def _run(case: Case, backend: str, mode: str) -> tuple[list[str], str]:
 
 
 def _weights(case: Case) -> list[str]:
-    """Lines that build the layer and give it its weights."""
+    """Lines that build the layer and give it its weights; one, where a second kernel takes a line."""
     weights = ["kernel", *(["pointwise"] if case.separable else []), *(["bias"] if case.use_bias else [])]
-    return [
+    lines = [
         f"layer.build({case.in_layout((None, *(None,) * case.rank, case.channels))})",
         f"layer.set_weights([{', '.join(weights)}])",
     ]
+    return ["; ".join(lines)] if case.separable else lines
 
 
 def _numbers(case: Case) -> str:

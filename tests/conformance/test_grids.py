@@ -6,9 +6,9 @@ from itertools import combinations, pairwise, product
 
 import pytest
 
-from conformance.cases import LAYERS, Case
+from conformance.cases import LAYERS, Case, parse
 from conformance.contract import error_due
-from conformance.grids import BOUNDS, FAMILY, GROUPS, LONG, TWO_AXES, Bounds, factors, grid, networks
+from conformance.grids import BOUNDS, FAMILY, GROUPS, LONG, SAMPLES, TWO_AXES, Bounds, factors, grid, networks
 
 Configuration = tuple[int, int, int, int, "int | None"]
 
@@ -47,9 +47,29 @@ def test_the_bounds_are_those_that_are_promised() -> None:
 
 def test_every_layer_is_in_the_full_grids() -> None:
     assert set(LAYERS_OF["standard"]) == set(LAYERS_OF["exhaustive"]) == set(LAYERS)
+    for name in LAYERS_OF:
+        assert {case.layer for case in grid(name)} == set(LAYERS)
+
+
+def test_smoke_has_samples_of_the_layers_that_are_not_of_two_axes() -> None:
     assert set(LAYERS_OF["smoke"]) == set(TWO_AXES)
-    for name, layers in LAYERS_OF.items():
-        assert {case.layer for case in grid(name)} == set(layers)
+    samples = [parse(text) for text in SAMPLES]
+    assert [str(case) for case in samples] == list(SAMPLES)
+    assert {case for case in grid("smoke") if case.layer not in TWO_AXES} == set(samples)
+    for layer in set(LAYERS) - set(TWO_AXES):
+        mine = [case for case in samples if case.layer == layer]
+        defined = [case for case in mine if error_due(case) is None]
+        assert {case.padding for case in defined} == set(LAYERS[layer].paddings), layer
+        assert {case.data_format for case in defined} == {"channels_last", "channels_first"}, layer
+        assert any(case.batch > 1 for case in defined), layer
+        assert any(max(case.strides) > 1 for case in defined), layer
+        assert any(max(case.dilation_rate) > 1 for case in defined), layer
+        if LAYERS[layer].rank > 1:
+            assert all(len(set(case.size)) > 1 or len(set(case.kernel_size)) > 1 for case in mine), layer
+        if LAYERS[layer].multiplied:
+            assert any(case.depth_multiplier > 1 for case in defined), layer
+        if LAYERS[layer].transposed:
+            assert {case.output_padding is None for case in defined} == {False, True}, layer
 
 
 @pytest.mark.parametrize(("name", "layer", "padding"), PARTS)
@@ -83,7 +103,7 @@ def test_every_strided_axis_of_a_depthwise_layer_is_also_run_with_the_stride_on_
 @pytest.mark.parametrize("name", BOUNDS)
 def test_nothing_lies_outside_the_bounds(name: str) -> None:
     for case in grid(name):
-        bounds = LAYERS_OF[name][case.layer]
+        bounds = LAYERS_OF[name].get(case.layer, BOUNDS[name])
         assert max(case.size) <= bounds.size
         assert max(case.kernel_size) <= max(bounds.kernel, 3)  # what is refused for its output padding has a kernel of 3
         assert max(case.strides) <= bounds.stride

@@ -49,7 +49,7 @@ def roundings(sums: Sums) -> Any:
 
 
 def test_terms_are_what_ones_sum_to() -> None:
-    for case in (*SMOKE[::3], *OTHERS[:1], *OTHERS[3:]):
+    for case in (*(case for case in SMOKE[::3] if not case.separable), *OTHERS[:1], *OTHERS[3:]):
         o = ones(case)
         counted = compute(case, o["x"], o["kernel"], np.ones(case.filters) if case.use_bias else None)
         found = forward_sums(case, families.floats(case))

@@ -99,7 +99,9 @@ def test_cases_are_called_again_on_every_grid_with_every_kind_of_layer() -> None
         cases = grids.grid(name)
         found = [case for case in cases if REPEATED.speaks_of(case, "eager")]
         assert len(cases) / (2 * ONE_IN) < len(found) < len(cases) / ONE_IN * 1.2
-        assert {(case.layer, case.padding) for case in found} == {(case.layer, case.padding) for case in cases}
+        # of the samples of the other layers, too few for every padding
+        whole = {(case.layer, case.padding) for case in cases if str(case) not in grids.SAMPLES}
+        assert {(case.layer, case.padding) for case in found} >= whole
         assert all(error_due(case) is None for case in found)
 
 

@@ -27,7 +27,7 @@ def test_results_of_shards_are_those_of_the_whole_run(tmp_path: Path) -> None:
     assert run.notes == (f"{merged}: {SHARDS} runs of one environment, taken together",)
     assert {key: entry.outcome for key, entry in run.entries.items()} == {key: entry.outcome for key, entry in whole.entries.items()}
     sizes = [len(read(part).entries) for part in parts]
-    assert max(sizes) - min(sizes) <= 1
+    assert max(sizes) - min(sizes) < SHARDS  # the last has the rest
 
     merged.write_bytes(parts[0].read_bytes() + parts[2].read_bytes())
     run = read(merged)

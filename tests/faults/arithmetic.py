@@ -203,7 +203,7 @@ class Winograd(Layers):
 
     def layer(self, case: Case, x: Array, kernel: Array) -> Array:
         sides = [Side(case, axis) for axis in range(2)]
-        if case.transposed or case.groups > 1 or any((side.k, side.s, side.d) != (3, 1, 1) for side in sides):
+        if case.layer != "conv2d" or case.groups > 1 or any((side.k, side.s, side.d) != (3, 1, 1) for side in sides):
             return super().layer(case, x, kernel)
         height, width = (self.outputs(side) for side in sides)
         before = [self.before(side) for side in sides]
@@ -238,7 +238,7 @@ class FourierTransform(Layers):
 
     def layer(self, case: Case, x: Array, kernel: Array) -> Array:
         sides = [Side(case, axis) for axis in range(2)]
-        if case.transposed or case.groups > 1:
+        if case.layer != "conv2d" or case.groups > 1:
             return super().layer(case, x, kernel)
         before = [self.before(side) for side in sides]
         counts = [self.outputs(side) for side in sides]

@@ -27,7 +27,7 @@ class ListsRefused(Layers):
         return super().numbers(case, value)
 
 
-@planted("forms")
+@planted("forms", Outcome.WRONG_VALUE, Outcome.WRONG_SHAPE, Outcome.ACCEPTED, Outcome.DECLINED)
 class ListsReversed(Layers):
     """A list is read from its end."""
 
@@ -184,7 +184,7 @@ class FunctionTurnsTheKernel(Layers):
         return super().op(case, replace(probe, kernel=probe.kernel[::-1, ::-1]), mode)
 
 
-@planted("forms", Outcome.WRONG_SHAPE)
+@planted("forms", Outcome.WRONG_SHAPE, Outcome.ACCEPTED)
 class FunctionTellsAnotherShape(Layers):
     """The function beside the layer tells the shape of its input on symbolic tensors."""
 

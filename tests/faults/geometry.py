@@ -154,7 +154,7 @@ class CeilForFloor(OnOneAxis):
     """The size of a "valid" convolution is rounded up: the last window hangs over the input."""
 
     def outputs(self, side: Side) -> int:
-        return -(-(side.n - side.e) // side.s) + 1 if self.here(side) and not side.same else super().outputs(side)
+        return -(-(side.n - side.e) // side.s) + 1 if self.here(side) and side.valid else super().outputs(side)
 
 
 @planted("geometry")
@@ -162,7 +162,7 @@ class SizeWithoutDilation(Layers):
     """The size of a "valid" convolution is that of the kernel without its dilation."""
 
     def outputs(self, side: Side) -> int:
-        return super().outputs(side) if side.same else len(range(side.k, side.n + 1, side.s))
+        return len(range(side.k, side.n + 1, side.s)) if side.valid else super().outputs(side)
 
 
 @planted("geometry")
@@ -194,7 +194,7 @@ class SameForValid(Layers):
     """A "valid" convolution is computed as a "same" one."""
 
     def convolution_table(self, side: Side) -> Array:
-        return super().convolution_table(_as(side, "same"))
+        return super().convolution_table(_as(side, "same") if side.valid else side)
 
 
 @planted("geometry", of=BOTH_LAYERS, axis=BOTH_AXES)
@@ -275,7 +275,7 @@ class WindowsFromTheEnd(Layers):
 
     def starts(self, side: Side) -> Array:
         starts = super().starts(side)
-        return starts if side.same else starts + side.n - side.e - starts[-1]
+        return starts + side.n - side.e - starts[-1] if side.valid else starts
 
 
 @planted("geometry")
@@ -283,7 +283,7 @@ class PointwiseIgnoresStride(Layers):
     """A kernel of one element is taken for stride 1, on the path of 1 x 1 kernels."""
 
     def table(self, side: Side) -> Array:
-        return super().table(_with(side, strides=(1, 1)) if side.case.kernel_size == (1, 1) else side)
+        return super().table(_with(side, strides=(1,) * side.case.rank) if max(side.case.kernel_size) == 1 else side)
 
 
 # size and crop of a transposed convolution
@@ -353,7 +353,7 @@ class CropWithoutDilation(Layers):
     """The crop of "same" is that of the kernel without its dilation."""
 
     def crop(self, side: Side) -> int:
-        return super().crop(_with(side, dilation_rate=(1, 1)))
+        return super().crop(_with(side, dilation_rate=(1,) * side.case.rank))
 
 
 @planted("geometry")
@@ -426,7 +426,7 @@ class OutputPaddingTakenForZero(Layers):
 
     def transposed_table(self, side: Side) -> Array:
         given = side.p is not None and side.case.padding == self.padding
-        return super().transposed_table(_with(side, output_padding=(0, 0)) if given else side)
+        return super().transposed_table(_with(side, output_padding=(0,) * side.case.rank) if given else side)
 
 
 @planted("geometry", axis=BOTH_AXES)

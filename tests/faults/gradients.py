@@ -51,7 +51,9 @@ class InputGradientOnTheWrongSide(OnOneAxis):
 
     def input_gradient(self, case: Case, kernel: Array, upstream: Array, tables: list[Array]) -> Array:
         dx = super().input_gradient(case, kernel, upstream, tables)
-        return np.roll(dx, 1, axis=1 + self.axis) if case.padding == "same" and case.kernel_size[self.axis] % 2 == 0 else dx
+        return (
+            np.roll(dx, 1, axis=1 + self.axis) if self.has(case) and case.padding == "same" and case.kernel_size[self.axis] % 2 == 0 else dx
+        )
 
 
 @planted("gradients", axis=BOTH_AXES)
@@ -59,7 +61,10 @@ class InputGradientWithoutTheRest(OnOneAxis):
     """Input elements behind the last window, whose gradient is zero, get that of the first element: the buffer was not cleared."""
 
     def input_gradient(self, case: Case, kernel: Array, upstream: Array, tables: list[Array]) -> Array:
-        dx = np.moveaxis(super().input_gradient(case, kernel, upstream, tables), 1 + self.axis, 0).copy()
+        right = super().input_gradient(case, kernel, upstream, tables)
+        if not self.has(case):
+            return right
+        dx = np.moveaxis(right, 1 + self.axis, 0).copy()
         table = tables[self.axis]
         seen = np.isin(np.arange(len(dx)), table[table != NOTHING])
         if seen.any():
@@ -72,9 +77,8 @@ class InputGradientWithoutDilation(OnOneAxis):
     """The taps of a dilated kernel stand side by side in the input's gradient."""
 
     def ways_back(self, case: Case, tables: list[Array]) -> list[Array]:
-        d = case.dilation_rate[self.axis]
         tables = list(tables)
-        if d > 1:
+        if self.has(case) and case.dilation_rate[self.axis] > 1:
             near = tables[self.axis][:, :1] + np.arange(case.kernel_size[self.axis]) * (-1 if case.transposed else 1)
             tables[self.axis] = np.where((near >= 0) & (near < case.size[self.axis]), near, NOTHING)
         return super().ways_back(case, tables)

@@ -2,7 +2,8 @@
 
 Along each axis, output ``j`` and kernel tap ``t`` meet one input element or nothing; a table of these meeting points says all there is to
 say about an axis. The input is gathered through the tables into one row of terms an output element, and the rows are multiplied with the
-kernel. A transposed convolution differs in its tables alone. Nothing of `reference` is used.
+kernel. A transposed convolution differs in its tables alone; a depthwise one has as many groups as channels; a separable one is a depthwise
+one, and its result once more multiplied. Nothing of `reference` is used.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ class Side:
 
     @property
     def other(self) -> Side:
-        """The other axis of a layer of two."""
-        return Side(self.case, 1 - self.axis)
+        """The other axis of a layer of two, the next one of three, itself of one."""
+        return Side(self.case, (self.axis + 1) % self.case.rank)
 
     @property
     def same(self) -> bool:
         return self.case.padding == "same"
+
+    @property
+    def valid(self) -> bool:
+        return self.case.padding == "valid"
 
     @property
     def n(self) -> int:
@@ -82,20 +87,25 @@ class Layers:
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         self.refuse(case)
         kernel, bias = self.weights(case, probe)
-        y = self.add_bias(case, self.layer(case, self.channels_last(case, probe.x), kernel), bias)
+        y = self.add_bias(case, self.linear(case, self.channels_last(case, probe.x), kernel, self.pointwise(probe)), bias)
         return self.result(case, self.from_channels_last(case, y))
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
         self.refuse(case)
         x, upstream = self.channels_last(case, probe.x), self.upstream(case, probe)
         tables = [self.table(Side(case, axis)) for axis in range(case.rank)]
-        found = {
-            "input": Observed(self.from_channels_last(case, self.input_gradient(case, probe.kernel, upstream, tables)), case.compute_dtype),
-            "kernel": Observed(self.kernel_gradient(case, x, upstream, tables), case.variable_dtype),
-        }
+        first, inner, of_weights = self.first_stage(case), upstream, {}
+        if case.separable:
+            of_weights["pointwise_kernel"] = self.pointwise_gradient(case, self.layer(first, x, probe.kernel), upstream)
+            inner = self.inner_gradient(case, self.pointwise(probe), upstream)
+        of_weights[case.kernel_names[0]] = self.kernel_gradient(first, x, inner, tables)
         if probe.bias is not None:
-            found["bias"] = Observed(self.bias_gradient(case, upstream), case.variable_dtype)
-        return found
+            of_weights["bias"] = self.bias_gradient(case, upstream)
+        of_input = self.from_channels_last(case, self.input_gradient(first, probe.kernel, inner, tables))
+        return {
+            "input": Observed(of_input, case.compute_dtype),
+            **{name: Observed(values, case.variable_dtype) for name, values in of_weights.items()},
+        }
 
     # in other words, and as functions
 
@@ -114,6 +124,8 @@ class Layers:
                 fields[name] = None if value is None else self.numbers(case, value)
             elif name != "activation":
                 fields[name] = self.lower(value) if name == "padding" else value
+        if case.depthwise:
+            fields["filters"] = case.channels * fields.get("depth_multiplier", 1)
         return Case(**fields)
 
     def numbers(self, case: Case, value: Any) -> tuple[int, ...]:
@@ -131,7 +143,7 @@ class Layers:
             return y
         if name == "softsign":
             return np.asarray(y / (abs(y) + 1))
-        return np.asarray(np.minimum(y * (y > 0), 6 if name == "relu6" else np.inf))
+        return np.asarray(np.minimum(np.where(y < 0, y.dtype.type(0), y), 6 if name == "relu6" else np.inf))
 
     def op(self, case: Case, probe: Probe, mode: str) -> Observed:
         return self.forward(replace(case, use_bias=False), replace(probe, bias=None), mode)
@@ -165,7 +177,7 @@ class Layers:
 
     def refuse(self, case: Case) -> None:
         """Raise for what the layers do not do."""
-        if max(case.strides) > 1 and max(case.dilation_rate) > 1:
+        if max(case.strides) > 1 and max(case.dilation_rate) > 1 and not (case.depthwise or case.separable):
             raise ValueError("strides together with dilation")
         for axis in range(case.rank):
             self.refuse_side(Side(case, axis))
@@ -173,7 +185,7 @@ class Layers:
     def refuse_side(self, side: Side) -> None:
         if side.p is not None and side.p >= side.s:
             raise ValueError("output_padding not below the stride")
-        if not side.case.transposed and not side.same and side.e > side.n:
+        if not side.case.transposed and side.valid and side.e > side.n:
             raise ValueError("the window does not fit")
 
     # where things lie along one axis
@@ -195,11 +207,17 @@ class Layers:
         return np.arange(side.k) * side.d
 
     def outputs(self, side: Side) -> int:
-        return len(range(0, side.n, side.s)) if side.same else len(range(side.e, side.n + 1, side.s))
+        return len(range(side.e, side.n + 1, side.s)) if side.valid else len(range(0, side.n, side.s))
 
     def before(self, side: Side) -> int:
         """How far the first window starts in front of the input."""
+        if side.case.padding == "causal":
+            return self.past(side)
         return self.share(max(self.total(side), 0)) if side.same else 0
+
+    def past(self, side: Side) -> int:
+        """How far a causal window reaches back from the element that it stands at."""
+        return side.e - 1
 
     def total(self, side: Side) -> int:
         """How much longer all windows together are than the input."""
@@ -235,10 +253,43 @@ class Layers:
     def channels_last(self, case: Case, x: Array) -> Array:
         return x if case.data_format == "channels_last" else np.moveaxis(x, 1, -1)
 
-    def layer(self, case: Case, x: Array, kernel: Array) -> Array:
-        """The result without bias, channels last."""
+    def linear(self, case: Case, x: Array, kernel: Array, pointwise: Array) -> Array:
+        """The result without bias, channels last. Only a separable layer looks at its ``pointwise`` kernel."""
+        y = self.layer(self.first_stage(case), x, kernel)
+        return self.second_stage(case, y, pointwise) if case.separable else y
+
+    def pointwise(self, probe: Probe) -> Array:
+        """The second kernel of a separable layer, of others nothing."""
+        return probe.x[:0] if probe.pointwise is None else probe.pointwise
+
+    def first_stage(self, case: Case) -> Case:
+        """The depthwise layer that a separable one begins with; every other layer has one stage, itself."""
+        if not case.separable:
+            return case
+        filters = case.channels * case.depth_multiplier
+        return replace(case, layer=case.layer.replace("separable", "depthwise"), filters=filters, data="symmetric")
+
+    def second_stage(self, case: Case, y: Array, pointwise: Array) -> Array:
+        """All that lies at one place, multiplied with the pointwise kernel."""
+        return self.multiply(y, self.as_matrix(case, pointwise))
+
+    def as_matrix(self, case: Case, pointwise: Array) -> Array:
+        """The pointwise kernel with a row for each of what the first stage gives, and a column for each filter."""
+        return pointwise.reshape(case.channels * case.depth_multiplier, case.filters)
+
+    def groups(self, case: Case) -> int:
+        """In how many groups channels are kept apart: in a depthwise layer each on its own."""
+        return case.channels if case.depthwise else case.groups
+
+    def in_groups(self, case: Case, kernel: Array) -> Array:
+        """The kernel as the groups have it, (*taps, channels of a group, all filters)."""
         if case.transposed:
-            kernel = np.swapaxes(kernel, -1, -2)
+            return np.swapaxes(kernel, -1, -2)
+        return kernel.reshape(*case.kernel_size, 1, case.filters) if case.depthwise else kernel
+
+    def layer(self, case: Case, x: Array, kernel: Array) -> Array:
+        """The result without bias of a layer of one stage, channels last."""
+        kernel = self.in_groups(case, kernel)
         tables = [self.table(Side(case, axis)) for axis in range(case.rank)]
         met, strange = self.gather(x, tables), ~np.isfinite(kernel)
         y = self.grouped(case, met, np.where(strange, kernel.dtype.type(0), kernel))
@@ -247,7 +298,7 @@ class Layers:
     def with_strange_weights(self, case: Case, y: Array, met: Array, there: Array, kernel: Array) -> Array:
         """What NaN and Inf in the kernel add: a term for every element that they meet, and nothing where they meet none."""
         for *tap, c, f in np.argwhere(~np.isfinite(kernel)):
-            channel = (..., *tap, f // (case.filters // case.groups) * kernel.shape[-2] + c)
+            channel = (..., *tap, f // (case.filters // self.groups(case)) * kernel.shape[-2] + c)
             y[..., f] += np.where(there[channel], met[channel] * kernel[*tap, c, f], y.dtype.type(0))
         return y
 
@@ -268,7 +319,7 @@ class Layers:
     def grouped(self, case: Case, met: Array, kernel: Array) -> Array:
         """The groups side by side, each with its own channels and its own filters."""
         results = []
-        for xs, ws in self.pairs(case.groups, met, kernel):
+        for xs, ws in self.pairs(self.groups(case), met, kernel):
             terms = prod(ws.shape[:-1])
             rows = xs.reshape(*xs.shape[: case.rank + 1], terms)
             results.append(self.multiply(rows, ws.reshape(terms, ws.shape[-1])))
@@ -300,9 +351,8 @@ class Layers:
 
     def input_gradient(self, case: Case, kernel: Array, upstream: Array, tables: list[Array]) -> Array:
         """Every term's derivative is its kernel element: weighted, and brought back to the input element that it came from."""
-        if case.transposed:
-            kernel = np.swapaxes(kernel, -1, -2)
-        terms = [self.terms(case, ws, gs) for gs, ws in self.gradient_groups(case.groups, upstream, kernel)]
+        pairs = self.gradient_groups(self.groups(case), upstream, self.in_groups(case, kernel))
+        terms = [self.terms(case, ws, gs) for gs, ws in pairs]
         return self.brought_back(case, np.concatenate(terms, axis=-1), self.ways_back(case, tables))
 
     def gradient_groups(self, groups: int, one: Array, other: Array) -> list[tuple[Array, Array]]:
@@ -326,15 +376,25 @@ class Layers:
 
     def kernel_gradient(self, case: Case, x: Array, upstream: Array, tables: list[Array]) -> Array:
         """Every term's derivative is its input element: weighted, and summed over the batch and the outputs."""
-        pairs = self.gradient_groups(case.groups, self.gather(x, tables), upstream)
+        pairs = self.gradient_groups(self.groups(case), self.gather(x, tables), upstream)
         kernel = np.concatenate([self.correlation(case, met, gs) for met, gs in pairs], axis=-1)
-        return np.swapaxes(kernel, -1, -2) if case.transposed else kernel
+        return np.swapaxes(kernel, -1, -2) if case.transposed else kernel.reshape(case.kernel_shape)
 
     def correlation(self, case: Case, met: Array, upstream: Array) -> Array:
         """The kernel's gradient of one group: (*taps, channels, filters)."""
         taps = met.shape[case.rank + 1 :]
         positions = prod(upstream.shape[:-1])
         return np.asarray(met.reshape(positions, prod(taps)).T @ upstream.reshape(positions, upstream.shape[-1])).reshape(*taps, -1)
+
+    def inner_gradient(self, case: Case, pointwise: Array, upstream: Array) -> Array:
+        """What the elements of a separable layer's first stage are weighted with: each is a term of every filter."""
+        return np.asarray(upstream @ self.as_matrix(case, pointwise).T)
+
+    def pointwise_gradient(self, case: Case, inner: Array, upstream: Array) -> Array:
+        """The pointwise kernel's terms have the first stage's elements for derivatives: weighted, and summed over batch and outputs."""
+        positions = prod(upstream.shape[:-1])
+        rows = inner.reshape(positions, inner.shape[-1])
+        return np.asarray(rows.T @ upstream.reshape(positions, case.filters)).reshape(case.pointwise_shape)
 
     def bias_gradient(self, case: Case, upstream: Array) -> Array:
         """Each filter's bias is a term of each of its outputs."""

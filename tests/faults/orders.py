@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,12 +97,23 @@ class Wide(Layers):
 
 
 class BiasFirst(Layers):
-    """The sum starts with the bias."""
+    """The sum starts with the bias, in a separable layer that of the second stage."""
+
+    def __init__(self) -> None:
+        self._bias: Array | None = None
 
     def weights(self, case: Case, probe: Probe) -> tuple[Array, Array | None]:
-        kernel, self._bias = super().weights(case, probe)
-        self._group = 0
+        kernel, self._given = super().weights(case, probe)
+        self._bias, self._group = None if case.separable else self._given, 0
         return kernel, None
+
+    def second_stage(self, case: Case, y: Array, pointwise: Array) -> Array:
+        self._bias, self._group = self._given, 0
+        return super().second_stage(case, y, pointwise)
+
+    def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
+        self._bias = None
+        return super().add_bias(case, y, bias)
 
     def multiply(self, rows: Array, columns: Array) -> Array:
         filters = columns.shape[-1]
@@ -132,24 +142,26 @@ class InThreeTerms(Layers):
 class ByTheReference(Layers):
     """The reference's fast form in float32, tap by tap."""
 
-    conv: Callable[..., Array] = staticmethod(reference.conv)
-    conv_transpose: Callable[..., Array] = staticmethod(reference.conv_transpose)
+    forms: Any = reference
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         self.refuse(case)
         given: dict[str, Any] = {name: getattr(case, name) for name in ("strides", "padding", "dilation_rate", "data_format")}
         if case.transposed:
-            y = self.conv_transpose(probe.x, probe.kernel, probe.bias, output_padding=case.output_padding, **given)
+            y = self.forms.conv_transpose(probe.x, probe.kernel, probe.bias, output_padding=case.output_padding, **given)
+        elif case.separable:
+            y = self.forms.separable_conv(probe.x, probe.kernel, probe.pointwise, probe.bias, **given)
+        elif case.depthwise:
+            y = self.forms.depthwise_conv(probe.x, probe.kernel, probe.bias, **given)
         else:
-            y = self.conv(probe.x, probe.kernel, probe.bias, groups=case.groups, **given)
+            y = self.forms.conv(probe.x, probe.kernel, probe.bias, groups=case.groups, **given)
         return Observed(y, str(y.dtype))
 
 
 class ByTheDefinition(ByTheReference):
     """The reference's plain loops in float32, one product at a time."""
 
-    conv = staticmethod(definition.conv)
-    conv_transpose = staticmethod(definition.conv_transpose)
+    forms = definition
 
 
 RIGHT = (

@@ -73,6 +73,10 @@ class OnOneAxis(Layers):
     def here(self, side: Side) -> bool:
         return side.axis == self.axis
 
+    def has(self, case: Case) -> bool:
+        """Whether a layer has such an axis."""
+        return self.axis < case.rank
+
 
 class OfOneLayer(Layers):
     """A fault of one of the layers: the other is right."""

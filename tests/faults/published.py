@@ -42,7 +42,7 @@ class NotebookConvolution(Published):
     """The number of output columns is computed from the number of input rows."""
 
     def claims(self, case: Case) -> bool:
-        return not case.transposed and case.padding == "valid" and max(case.strides) == 1
+        return case.layer == "conv2d" and case.padding == "valid" and max(case.strides) == 1
 
     def one(self, case: Case, x: Array, kernel: Array) -> Array:
         return notebook_convolution(x, kernel)
@@ -56,7 +56,7 @@ class ArticleConvolution(Published):
     algorithm: Callable[[Array, Array, tuple[int, int], str], Array] = staticmethod(article_conv2d)
 
     def claims(self, case: Case) -> bool:
-        return not case.transposed and case.padding == self.padding
+        return case.layer == "conv2d" and case.padding == self.padding
 
     def one(self, case: Case, x: Array, kernel: Array) -> Array:
         return self.algorithm(x, kernel, (case.strides[0], case.strides[1]), self.padding)
@@ -69,4 +69,4 @@ class ArticleTransposed(ArticleConvolution):
     algorithm = staticmethod(article_conv2d_transpose)
 
     def claims(self, case: Case) -> bool:
-        return case.transposed and case.padding == self.padding
+        return case.layer == "conv2d_transpose" and case.padding == self.padding

@@ -32,7 +32,7 @@ class PaddedForTooLarge(Layers):
     """A valid window larger than its input hangs over it, in zeros."""
 
     def refuse_side(self, side: Side) -> None:
-        if side.case.transposed or side.same:
+        if side.case.transposed or not side.valid:
             super().refuse_side(side)
 
     def outputs(self, side: Side) -> int:
@@ -44,7 +44,7 @@ class TooLargeWithoutDilation(Layers):
     """A valid window is compared with its input without its dilation."""
 
     def refuse_side(self, side: Side) -> None:
-        super().refuse_side(Side(replace(side.case, dilation_rate=(1, 1)), side.axis))
+        super().refuse_side(Side(replace(side.case, dilation_rate=(1,) * side.case.rank), side.axis))
 
 
 @planted("refusals", Outcome.ACCEPTED, Outcome.DECLINED)
@@ -174,5 +174,5 @@ class Uninitialised(Layers):
 
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         right = super().forward(case, probe, mode)
-        larger = case.padding == "same" and any(Side(case, axis).e > Side(case, axis).n for axis in range(2))
+        larger = case.padding == "same" and any(Side(case, axis).e > Side(case, axis).n for axis in range(case.rank))
         return Observed(np.full_like(right.values, 1e-38), right.dtype) if larger and not case.transposed else right

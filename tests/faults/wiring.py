@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 
 from conformance.cases import Case
@@ -301,9 +303,9 @@ class BiasAlongAnAxis(OnOneAxis):
     """The bias lies along a spatial axis where that has as many elements as there are filters."""
 
     def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
-        if bias is None or y.shape[self.axis + 1] != case.filters:
+        if bias is None or self.axis >= case.rank or y.shape[self.axis + 1] != case.filters:
             return super().add_bias(case, y, bias)
-        return np.asarray(y + bias.reshape((-1, 1, 1) if self.axis == 0 else (-1, 1)))
+        return np.asarray(y + bias.reshape(-1, *(1,) * (case.rank - self.axis)))
 
 
 @planted("wiring")
@@ -311,8 +313,8 @@ class BiasPerTap(Layers):
     """The bias is added once for every tap that meets the input, where those are not as many everywhere."""
 
     def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
-        met = [np.sum(self.table(Side(case, axis)) != NOTHING, axis=1) for axis in range(2)]
-        return y if bias is None else (y + np.multiply.outer(*met)[:, :, None] * bias).astype(y.dtype)
+        met = [np.sum(self.table(Side(case, axis)) != NOTHING, axis=1) for axis in range(case.rank)]
+        return y if bias is None else (y + reduce(np.multiply.outer, met)[..., None] * bias).astype(y.dtype)
 
 
 @planted("wiring")
@@ -320,8 +322,8 @@ class BiasOnlyWhereStamped(Layers):
     """The bias is added before the zeros are appended that extend a short kernel to its stride."""
 
     def add_bias(self, case: Case, y: Array, bias: Array | None) -> Array:
-        stamped = [np.any(self.table(Side(case, axis)) != NOTHING, axis=1) for axis in range(2)]
-        return y if bias is None else np.where(np.logical_and.outer(*stamped)[:, :, None], y + bias, y)
+        stamped = [np.any(self.table(Side(case, axis)) != NOTHING, axis=1) for axis in range(case.rank)]
+        return y if bias is None else np.where(reduce(np.logical_and.outer, stamped)[..., None], y + bias, y)
 
 
 @planted("wiring")
@@ -364,7 +366,7 @@ class ChannelsFirstTransposed(Layers):
     """A channels_first result is brought back with height and width in the other order."""
 
     def from_channels_last(self, case: Case, y: Array) -> Array:
-        return y if case.data_format == "channels_last" else np.transpose(y, (0, 3, 2, 1))
+        return y if case.data_format == "channels_last" else np.transpose(y, (0, case.rank + 1, *range(case.rank, 0, -1)))
 
 
 @planted("wiring")
