@@ -39,10 +39,12 @@ REMEMBERED = 3
 
 
 class Limits(NamedTuple):
-    """What a process of the subject is allowed: seconds for one case, seconds to start and import a framework, bytes of memory."""
+    """What a process of the subject is allowed: seconds for one case, to start and import a framework, and to end; bytes of memory."""
 
     seconds: float = 120.0
     start: float = 600.0
+    end: float = 300.0
+    """What was compiled is freed then: after a full grid on a busy machine that takes JAX more than half a minute."""
     memory: int | None = None
 
 
@@ -181,7 +183,7 @@ class Isolated:
     def close(self) -> str | None:
         if self._process is None:
             return None
-        said = self._process.end()
+        said = self._process.end(self._limits.end)
         self._process = None
         return said and f"{said}; its last cases were {self._last_cases() or 'none'}"
 
@@ -281,7 +283,7 @@ class Process:
         error.add_note(where)
         raise error
 
-    def end(self, seconds: float = 30.0) -> str | None:
+    def end(self, seconds: float) -> str | None:
         """Let the process end, or kill it if it is still at something; how it ended if not well."""
         if not self.lives:
             return None

@@ -157,7 +157,7 @@ def test_a_log_without_end_is_cut() -> None:
     for _ in range(5):
         process.ask(60.0, "os:write", 1, b"x" * isolated.LOG_KEPT)
     assert os.fstat(process._log.fileno()).st_size <= 2 * isolated.LOG_KEPT
-    assert process.end() is None
+    assert process.end(LIMITS.end) is None
 
 
 @pytest.mark.parametrize(
