@@ -92,6 +92,15 @@ class Host(Protocol):
         """As `judge`, in a process that nothing else is judged in."""
         ...
 
+    def call(self, function: str, *arguments: Any) -> Any:
+        """What ``function``, a ``module:function``, returns where the subject lives.
+
+        Raises:
+            EndedError: the process died, or was killed, instead of answering.
+            Exception: what the function raised.
+        """
+        ...
+
     def close(self) -> str | None:
         """End what was started; what went wrong with that, if anything did."""
         ...
@@ -112,6 +121,9 @@ class InProcess:
 
     def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
         return alone(self._subject, self._limits, case, mode, claim)
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        return served.function(function)(*arguments)
 
     def close(self) -> str | None:
         return None
@@ -164,6 +176,9 @@ class Isolated:
 
     def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
         return alone(self._subject, self._limits, case, mode, claim)
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        return self._running().ask(self._limits.seconds, function, *arguments)
 
     def close(self) -> str | None:
         if self._process is None:
