@@ -78,6 +78,7 @@ SHAPES = (
     Shape("transposed", 224, 64, 64, 3),
     Shape("depthwise", 56, 64, 64, 3),
     Shape("depthwise", 112, 64, 64, 3),
+    Shape("depthwise", 14, 512, 512, 3),
     Shape("gradients", 56, 64, 64, 3),
     Shape("gradients", 224, 64, 64, 3),
 )
@@ -107,6 +108,23 @@ def limit(shape: Shape) -> Call:
 
 
 LIMIT_FLOPS = 2 * 1024**3
+
+
+def passes(shape: Shape) -> Call:
+    """The limit of NumPy for a depthwise convolution: for every tap one multiplication and one addition of as many numbers as it joins.
+
+    Nothing here is a matrix product: the numbers of one channel meet a single weight.
+    """
+    each = operands(shape)[0].ravel()[: shape.flops // (2 * shape.kernel**2)]
+    product, total = np.empty_like(each), np.zeros_like(each)
+
+    def call() -> Array:
+        for _ in range(shape.kernel**2):
+            np.multiply(each, each, out=product)
+            np.add(total, product, out=total)
+        return total
+
+    return call
 
 
 def fast(shape: Shape) -> Call:
@@ -243,7 +261,8 @@ class Form:
 
 
 FORMS = {
-    "limit": Form(limit, "numpy", lambda s: True),
+    "limit": Form(limit, "numpy", lambda s: s.kind != "depthwise"),
+    "passes": Form(passes, "numpy", lambda s: s.kind == "depthwise"),
     "reference": Form(fast, "numpy", lambda s: True),
     "definition": Form(loops, "numpy", lambda s: s.kind in ("conv", "transposed") and s.flops < LARGE and s.size == 8),
     "write-up": Form(write_up, "numpy", lambda s: s.channels == s.filters == 1 and s.stride == 1),
@@ -257,6 +276,10 @@ FORMS = {
 def pairs() -> list[tuple[Shape, str]]:
     """All that is measured: of every shape the forms that serve it and are installed, side by side in time."""
     return [(shape, name) for shape in SHAPES for name, form in FORMS.items() if form.installed and form.serves(shape)]
+
+
+LIMITS = ("limit", "passes")
+"""What the others are held against: one of them is measured beside every shape."""
 
 
 def products(shape: Shape, name: str) -> int:

@@ -1,8 +1,9 @@
 """What others check, and how fast: Keras's own tests of its convolution layers, and ONNX's node tests on its reference evaluator.
 
-``python -m benchmarks.peers [--keras DIR] [--gate run.jsonl] [-o FILE.json]``. ``DIR`` is a checkout of Keras at the tag that is installed
-(``git clone --depth 1 --branch v3.15.1 …``): its tests are not in its wheel. ``run.jsonl`` is a results file of the gate in one process.
-A configuration is one test, one node test, one case; the seconds are process time without import and without collection.
+``python -m benchmarks.peers [--keras DIR] [-o FILE.json]``. ``DIR``, or the environment variable KERAS_CHECKOUT, is a checkout of Keras at
+the tag that is installed (``git clone --depth 1 --branch v3.15.1 https://github.com/keras-team/keras``): its tests are not in its wheel.
+The gate runs the claim ``forward`` of grid ``standard``. A configuration is one test, one node test, one case; the seconds are process
+time without import and without collection, each in one process.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.harness import IMPORT, PYTEST, Cost
 
 KERAS_TESTS = [f"keras/src/layers/convolutional/{name}_test.py" for name in ("conv", "conv_transpose")]
 NODE_TESTS = re.compile(r"test_(basic_conv|conv_|convtranspose)")
@@ -64,30 +67,28 @@ def keras_tests(checkout: Path) -> tuple[int, float]:
     return int(passed[1]), seconds - idle
 
 
-def gate(results: Path) -> tuple[int, float]:
-    """How many cases the gate checked, and the subject's and its own seconds for them."""
-    records = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    seconds = [record["seconds"] for record in records if record["kind"] == "case"]
-    return len(seconds), sum(seconds)
+def gate() -> tuple[int, float]:
+    """How many cases the gate checks on grid ``standard``, and its seconds, the framework's included."""
+    command = (*PYTEST, "conformance/test_forward.py")
+    collected, imported, whole = Cost.of(*command, "--collect-only"), Cost.of("-c", IMPORT), Cost.of(*command)
+    checked = sum(int(number) for number in re.findall(r"(\d+) (?:passed|xfailed)", whole.output))
+    return checked, whole.process - collected.process - imported.process
 
 
 def main() -> int:
     """Print one line a peer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keras", type=Path, metavar="DIR")
-    parser.add_argument("--gate", type=Path, metavar="RUN.jsonl")
+    parser.add_argument("--keras", type=Path, metavar="DIR", default=os.environ.get("KERAS_CHECKOUT"))
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.json")
     arguments = parser.parse_args()
     found = {"ONNX node tests of convolutions": onnx_node_tests()}
     if arguments.keras:
         found["Keras's own tests of Conv and ConvTranspose"] = keras_tests(arguments.keras)
-    if arguments.gate:
-        found["the gate"] = gate(arguments.gate)
+    found["the gate"] = gate()
     for name, (configurations, seconds) in found.items():
         print(f"{name}: {configurations:,} configurations in {seconds:.3g} s, {configurations / seconds:.1f} a second", flush=True)
-    for name, option in (("Keras's own tests", arguments.keras), ("the gate", arguments.gate)):
-        if option is None:
-            print(f"{name}: left out, see --help")
+    if not arguments.keras:
+        print("Keras's own tests: left out, give a checkout by --keras or KERAS_CHECKOUT")
     if arguments.output:
         arguments.output.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0

@@ -1,49 +1,65 @@
-"""How wall time falls with shards: a run's own seconds per case, dealt out by pytest-split's own algorithm.
+"""How wall time falls with shards: a run's own seconds per case, dealt out by pytest-split's own algorithm, and shards run to see it.
 
-``python -m benchmarks.shards run.jsonl --fixed 9``: ``run.jsonl`` is the results file of a whole run in one process, ``--fixed`` the
-seconds that a shard takes with nothing to do (start, import, collection; measure them with ``--splits 1000000 --group 1``). For each number
-of shards: the longest shard's seconds, with all cases taken alike and with their durations known, beside perfect balance.
+``python -m benchmarks.shards [--grid standard] [--run 4,16,64]`` runs the claim ``forward`` as a whole in one process, then a shard with
+nothing to do (start, import and collection, which every shard pays). Then, for each number of shards, the longest one's seconds: with all
+cases taken alike, with their durations known, and in perfect balance. Of the numbers of shards named by ``--run``, the first, the last and
+the longest shard are run, one after the other, to hold what was computed against what they take. All seconds are process time, which
+is what a machine of one core would take, and other programs move little.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from pytest_split.algorithms import DurationBasedChunksAlgorithm
 
+from benchmarks.harness import PYTEST, Cost
 
-def longest(seconds: list[float], shards: int, known: bool) -> float:
-    """Seconds of cases in the longest of the shards."""
+SHARDS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def shares(seconds: list[float], shards: int, known: bool) -> list[float]:
+    """Seconds of cases in each of the shards; with durations not ``known``, all cases are taken to be alike."""
     items: list[Any] = [SimpleNamespace(nodeid=str(n)) for n in range(len(seconds))]
     durations = {item.nodeid: each for item, each in zip(items, seconds, strict=True)} if known else {}
     groups = DurationBasedChunksAlgorithm()(shards, items, durations)
-    return max(sum(seconds[int(item.nodeid)] for item in group.selected) for group in groups)
+    return [sum(seconds[int(item.nodeid)] for item in group.selected) for group in groups]
 
 
 def main() -> int:
-    """Print the table."""
+    """Measure, compute, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("--fixed", type=float, required=True, metavar="SECONDS", help="what a shard takes with nothing to do")
-    parser.add_argument("--total", type=float, metavar="SECONDS", help="of all cases, if the file's are those of a machine that was busy")
-    parser.add_argument("--overhead", type=float, default=0.002, metavar="SECONDS", help="per case, beside the framework")
+    parser.add_argument("--grid", default="standard")
+    parser.add_argument("--run", default="4,16,64", metavar="N,…", help="numbers of shards of which three are run (default: %(default)s)")
     arguments = parser.parse_args()
-    records = map(json.loads, arguments.results.read_text(encoding="utf-8").splitlines())
-    seconds = [record["seconds"] + arguments.overhead for record in records if record["kind"] == "case"]
-    if arguments.total:
-        seconds = [each * arguments.total / sum(seconds) for each in seconds]
-    whole = arguments.fixed + sum(seconds)
-    print(f"{len(seconds):,} cases, {sum(seconds):.1f} s, and {arguments.fixed:.1f} s fixed a shard\n")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    gate = (*PYTEST, "conformance/test_forward.py", f"--grid={arguments.grid}")
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "whole.jsonl"
+        whole = Cost.of(*gate, f"--results={results}").process
+        records = map(json.loads, results.read_text(encoding="utf-8").splitlines())
+        wall = [record["seconds"] for record in records if record["kind"] == "case"]
+    fixed = Cost.of(*gate, "--splits=1000000", "--group=1").process
+    # a case's own seconds are wall time, and pytest's part is alike for all
+    seconds = [each * (whole - fixed) / sum(wall) for each in wall]
+    print(f"{len(seconds):,} cases, {whole:.1f} s of process time, {fixed:.1f} s of it fixed\n")
     print("| shards | longest shard, s | of one machine | durations known, s | perfect balance, s |\n|--:|--:|--:|--:|--:|")
-    for shards in (1, 2, 4, 8, 16, 32, 64):
-        alike, known = (arguments.fixed + longest(seconds, shards, each) for each in (False, True))
-        perfect = arguments.fixed + sum(seconds) / shards
-        print(f"| {shards} | {alike:.1f} | {alike / whole:.0%} | {known:.1f} | {perfect:.1f} |")
+    for shards in SHARDS:
+        alike, known = (fixed + max(shares(seconds, shards, each)) for each in (False, True))
+        print(f"| {shards} | {alike:.1f} | {alike / whole:.0%} | {known:.1f} | {fixed + (whole - fixed) / shards:.1f} |", flush=True)
+    print("\n| shard | computed, s | run, s |\n|---|--:|--:|")
+    for shards in map(int, filter(None, arguments.run.split(","))):
+        each = shares(seconds, shards, known=False)
+        for group in dict.fromkeys((1, shards, 1 + each.index(max(each)))):
+            measured = Cost.of(*gate, f"--splits={shards}", f"--group={group}").process
+            print(f"| {group} of {shards} | {fixed + each[group - 1]:.1f} | {measured:.1f} |", flush=True)
     return 0
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.forms import FORMS, SHAPES
+from benchmarks.forms import FORMS, LIMITS, SHAPES
 
 COLOURS = {"reference": "#1f5fa8", "tensorflow": "#e08214", "pytorch": "#b2182b"}
 
@@ -28,13 +28,13 @@ def medians(path: Path) -> dict[str, dict[str, tuple[float, int]]]:
 
 def shares(forms: dict[str, tuple[float, int]]) -> dict[str, float]:
     """Operations a second of each form over those of the limit."""
-    seconds, operations = forms["limit"]
-    return {name: operations_ / seconds_ * seconds / operations for name, (seconds_, operations_) in forms.items() if name != "limit"}
+    seconds, operations = next(forms[name] for name in LIMITS if name in forms)
+    return {name: operations_ / seconds_ * seconds / operations for name, (seconds_, operations_) in forms.items() if name not in LIMITS}
 
 
 def table(found: dict[str, dict[str, tuple[float, int]]]) -> str:
     """Markdown: a shape a row, the reference's time and share of the limit, the others as multiples of the reference's time."""
-    others = [name for name in FORMS if name not in ("limit", "reference")]
+    others = [name for name in FORMS if name not in (*LIMITS, "reference")]
     lines = [f"| shape | reference | of the limit | {' | '.join(others)} |", f"|---|--:|--:|{'--:|' * len(others)}"]
     for shape in map(str, SHAPES):
         if shape not in found:
@@ -58,7 +58,7 @@ def figure(found: dict[str, dict[str, tuple[float, int]]], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "convformance"  # the same figure, the same bytes
     from matplotlib import pyplot as plt
 
-    shapes = [str(shape) for shape in SHAPES if str(shape) in found and shape.size * shape.channels >= 600]
+    shapes = [str(shape) for shape in SHAPES if str(shape) in found and shape.size * shape.channels >= 600 and shape.kind != "depthwise"]
     fig, axes = plt.subplots(figsize=(8, 0.42 * len(shapes) + 1), layout="constrained")
     for place, (name, colour) in enumerate(COLOURS.items()):
         each = [(row, shares(found[shape])[name]) for row, shape in enumerate(shapes) if name in found[shape]]

@@ -53,6 +53,7 @@ class Gate:
         self._entries = entries
         self._host = host
         self._baseline = baseline
+        self._speaking: dict[tuple[str, ...], tuple[Deviation, ...]] = {}
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -70,19 +71,22 @@ class Gate:
 
     def fatal(self, case: Case, mode: str, claim: Claim) -> bool:
         """Whether it is known that this check takes its process down; `judge` then gives it one for itself."""
-        known, before = self._expected(case, mode, claim)
-        return before in FATAL or (known is not None and known.outcome in FATAL)
+        return _is_fatal(*self._expected(case, mode, claim))
 
     def _expected(self, case: Case, mode: str, claim: Claim) -> tuple[Deviation | None, Outcome | None]:
         """The deviation that covers the check, and what it came to in the baseline."""
         before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
-        return deviations.covering(self._known, case, mode, claim.name), before
+        scope = {"layer": case.layer, "padding": case.padding, "mode": mode, "claim": claim.name}
+        key = tuple(scope.values())
+        if key not in self._speaking:  # most entries speak of other layers, and few layers are met by turns
+            self._speaking[key] = tuple(entry for entry in self._known if entry.speaks_of(**scope))
+        return deviations.covering(self._speaking[key], case, mode, claim.name), before
 
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
         known, before = self._expected(case, mode, claim)
         try:
-            verdict, seconds = (self._host.alone if self.fatal(case, mode, claim) else self._host.judge)(case, mode, claim)
+            verdict, seconds = (self._host.alone if _is_fatal(known, before) else self._host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)
@@ -95,6 +99,10 @@ class Gate:
             return text
         script = claim.script(case, self.environment["backend"], verdict.at, verdict.message, mode)
         return text if script is None else f"{text}\nto see it without convformance:\n\n{script}\n"
+
+
+def _is_fatal(known: Deviation | None, before: Outcome | None) -> bool:
+    return before in FATAL or (known is not None and known.outcome in FATAL)
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None, claim: str) -> _Held:

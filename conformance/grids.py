@@ -92,7 +92,7 @@ FAMILY: dict[str, dict[str, Bounds]] = {
 }
 """The other layers of each grid and their bounds."""
 
-FACTORS: dict[str, Sequence[Any]] = {
+FACTORS: dict[str, tuple[Any, ...]] = {
     "channels": (1, 2, 3, 8),  # in each group
     "filters": (1, 2, 3, 8),  # in each group
     "groups": (1,),
@@ -107,17 +107,22 @@ GROUPS = (2, 3)
 MULTIPLIERS = (1, 2, 3)
 
 
-def factors(layer: str) -> dict[str, Sequence[Any]]:
+def factors(layer: str) -> dict[str, tuple[Any, ...]]:
     """`FACTORS`, and for depthwise and separable layers the depth multiplier; a depthwise layer has no filters of its own."""
     kind = LAYERS[layer]
     found = {**FACTORS, "data": kind.data, **({"depth_multiplier": MULTIPLIERS} if kind.multiplied else {})}
     return {name: values for name, values in found.items() if not (kind.depthwise and name == "filters")}
 
 
-@lru_cache(maxsize=32)
 def rows(layer: str, grouped: bool) -> list[dict[str, Any]]:
     """The covering array over the `factors` of a layer, with groups or without."""
-    return pairwise({**factors(layer), "groups": GROUPS} if grouped else factors(layer))
+    return _rows(tuple(({**factors(layer), "groups": GROUPS} if grouped else factors(layer)).items()))
+
+
+@lru_cache(maxsize=32)
+def _rows(factors: tuple[tuple[str, tuple[Any, ...]], ...]) -> list[dict[str, Any]]:
+    """Layers have few sets of factors, and an array over them takes a while to find."""
+    return pairwise(dict(factors))
 
 
 REGRESSIONS = (

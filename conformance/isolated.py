@@ -39,10 +39,12 @@ REMEMBERED = 3
 
 
 class Limits(NamedTuple):
-    """What a process of the subject is allowed: seconds for one case, seconds to start and import a framework, bytes of memory."""
+    """What a process of the subject is allowed: seconds for one case, to start and import a framework, and to end; bytes of memory."""
 
     seconds: float = 120.0
     start: float = 600.0
+    end: float = 300.0
+    """What was compiled is freed then: after a full grid on a busy machine that takes JAX more than half a minute."""
     memory: int | None = None
 
 
@@ -90,6 +92,15 @@ class Host(Protocol):
         """As `judge`, in a process that nothing else is judged in."""
         ...
 
+    def call(self, function: str, *arguments: Any) -> Any:
+        """What ``function``, a ``module:function``, returns where the subject lives.
+
+        Raises:
+            EndedError: the process died, or was killed, instead of answering.
+            Exception: what the function raised.
+        """
+        ...
+
     def close(self) -> str | None:
         """End what was started; what went wrong with that, if anything did."""
         ...
@@ -110,6 +121,9 @@ class InProcess:
 
     def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
         return alone(self._subject, self._limits, case, mode, claim)
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        return served.function(function)(*arguments)
 
     def close(self) -> str | None:
         return None
@@ -163,10 +177,13 @@ class Isolated:
     def alone(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
         return alone(self._subject, self._limits, case, mode, claim)
 
+    def call(self, function: str, *arguments: Any) -> Any:
+        return self._running().ask(self._limits.seconds, function, *arguments)
+
     def close(self) -> str | None:
         if self._process is None:
             return None
-        said = self._process.end()
+        said = self._process.end(self._limits.end)
         self._process = None
         return said and f"{said}; its last cases were {self._last_cases() or 'none'}"
 
@@ -266,7 +283,7 @@ class Process:
         error.add_note(where)
         raise error
 
-    def end(self, seconds: float = 30.0) -> str | None:
+    def end(self, seconds: float) -> str | None:
         """Let the process end, or kill it if it is still at something; how it ended if not well."""
         if not self.lives:
             return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -35,7 +36,12 @@ from conformance.summary import Screen, Tally
 RECORD = "convformance"
 ENVIRONMENT = "convformance-environment"
 NOT_OFFERED = "convformance-not-offered"
-"""Names under which a test's report carries a record, the first of every process its environment, and what a subject does not offer."""
+UNANNOUNCED = "convformance-unannounced"
+"""Names under which a test's report carries a record (as JSON: one text crosses from process to process faster than its parts), the first
+of every process its environment, what a subject does not offer, and that nothing was said of its test before."""
+
+TAKEN = (RECORD, ENVIRONMENT, NOT_OFFERED, UNANNOUNCED)
+"""What is of this project's own in a report."""
 
 FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}
 """Packages that a backend may be installed as."""
@@ -331,15 +337,26 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """One report a case instead of three: thousands of cases have nothing to say of set-up and tear-down, unless these fail.
 
-    Each report crosses from worker to controller; without the idle ones the harness costs a fifth less.
+    What a worker of xdist says costs more than the rest of a test, and it says four things a test. So it does not announce a case that
+    comes to one report: `Collected` does that where the report arrives.
     """
     if "check" not in getattr(item, "fixturenames", ()):
         return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in runtestprotocol(item, nextitem=nextitem, log=False):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    in_worker = hasattr(item.config, "workerinput")
+    if not in_worker:
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    ran = runtestprotocol(item, nextitem=nextitem, log=False)
+    reports = [report for report in ran if report.when == "call" or not report.passed]
+    alone = in_worker and len(reports) == 1
+    if alone:
+        reports[0].user_properties.append((UNANNOUNCED, True))
+        reports[0].keywords = {}  # by far the longest part of a report, and nothing reads it there
+    elif in_worker:
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    if not alone:
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
@@ -376,7 +393,7 @@ class Check:
             environment = {**self._gate.environment, "checks": request.config.stash[CHECKS]}
             request.node.user_properties.append((ENVIRONMENT, environment))
             self._said = True
-        request.node.user_properties.append((RECORD, judgement.record))
+        request.node.user_properties.append((RECORD, json.dumps(judgement.record)))
         if not judgement.passes:
             pytest.fail(judgement.text, pytrace=False)
         if judgement.known:
@@ -384,13 +401,20 @@ class Check:
 
 
 @pytest.fixture(scope="session")
-def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
-    """The subject under test and its known deviations; fails if the subject's process does not come to a good end."""
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
+    """Where the subject lives; fails if its process does not come to a good end."""
     plan = request.config.stash[PLAN]
-    yield Gate(plan.subject, plan.entries, plan.host, plan.baseline)
+    yield plan.host
     at_end = plan.host.close()
     if at_end is not None:
         pytest.fail(at_end, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def gate(request: pytest.FixtureRequest, host: Host) -> Gate:
+    """The subject under test and its known deviations."""
+    plan = request.config.stash[PLAN]
+    return Gate(plan.subject, plan.entries, host, plan.baseline)
 
 
 @pytest.fixture(scope="session")
@@ -416,7 +440,7 @@ def explore(request: pytest.FixtureRequest, gate: Gate) -> Callable[[Stretch], N
         request.node.user_properties += [
             (ENVIRONMENT, gate.environment),
             (EXPLORED, stretch.said(explorer.journey, failure)),
-            *((RECORD, judgement.record) for judgement in explorer.journey.judgements),
+            *((RECORD, json.dumps(judgement.record)) for judgement in explorer.journey.judgements),
         ]
         if failure is not None:
             pytest.fail(failure.text, pytrace=False)
@@ -484,8 +508,20 @@ class Collected:
         if self._writer:
             self._writer.close(complete=complete, not_offered=self._tally.not_offered)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take from a report what is not for others to see, and announce the case that it is of, unless its worker has."""
+        announced = (UNANNOUNCED, True) not in report.user_properties
+        self._take(report)
+        if announced:
+            return (yield)
+        hook = self._config.hook
+        hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+        yield
+        hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
+        return None
+
+    def _take(self, report: pytest.TestReport) -> None:
         self._reported.add(report.nodeid)
         if report.when != "call":
             return
@@ -495,13 +531,13 @@ class Collected:
                 if self._writer:
                     self._writer.environment(self._environment)
             elif name == RECORD:
-                record = _record(value)
+                record = json.loads(str(value))
                 self._keep(record, report.failed and not record["passes"], str(report.longrepr or ""), report.nodeid)
             elif name == NOT_OFFERED:
                 said = _record(value)
                 self._tally.not_offered[said["claim"], said["mode"], said["reason"]] += 1
         # no place for them in other reports: junitxml would write every record as a property
-        report.user_properties = [(n, value) for n, value in report.user_properties if n not in (RECORD, ENVIRONMENT, NOT_OFFERED)]
+        report.user_properties = [(n, value) for n, value in report.user_properties if n not in TAKEN]
 
     def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         self._tally.add(record, failed, text, nodeid)

@@ -39,11 +39,11 @@ def serve(descriptor: int, parent: int) -> None:
     messages = Messages(socket.socket(fileno=descriptor))
     while True:
         try:
-            function, arguments = messages.receive()
+            name, arguments = messages.receive()
         except EOFError:
             return
         try:
-            answer: tuple[str, Any] = (RESULT, _function(function)(*arguments))
+            answer: tuple[str, Any] = (RESULT, function(name)(*arguments))
         except Exception as error:
             # only those that can be met at the other end: to read a framework's own it would have to be imported there
             ours = type(error).__module__.partition(".")[0] in ("builtins", "conformance")
@@ -69,7 +69,8 @@ def _prepare(parent: int) -> None:
 
 
 @lru_cache
-def _function(name: str) -> Callable[..., Any]:
+def function(name: str) -> Callable[..., Any]:
+    """What ``module:function`` names, imported when it is first asked for."""
     module, _, attribute = name.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found

@@ -21,7 +21,7 @@ def test_hostile(name: str, request: pytest.FixtureRequest) -> None:
         ended = f"{error.outcome}: {error}"
     except Exception:  # noqa: S110 - refused, as it should be
         pass
-    at_end = process.end()
+    at_end = process.end(limits.end)
     ended = ended or (f"crashed: {at_end}" if at_end else None)
     if ended is not None and known is not None:
         raise pytest.xfail.Exception(f"{ended} ({known})", pytrace=False)

@@ -5,38 +5,47 @@ Equality wherever float32 does not round, a proven bound elsewhere; what is know
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from conformance.isolated import Host
 from conformance.outcomes import Outcome, Verdict
-from conformance.subjects import keras_upsampling as subject
-from conformance.upsampling import CUBIC_TABLE, OTHER_CUBIC, Deviation, Resampling, bound, grid, judge, known_deviation
+from conformance.upsampling import CUBIC_TABLE, OTHER_CUBIC, POSITIONS, Deviation, Resampling, bound, grid, judge, known_deviation
 from reference import upsampling
 from reference.arguments import DATA_FORMATS, Array
 from reference.geometry import PADDINGS
 
-BACKEND = subject.backend()
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 CASES = list(grid())
+Subject = Callable[..., Any]
+"""A function of `conformance.subjects.keras_upsampling`, by its name and with its arguments, in the subject's process."""
 
 
-def run(case: Resampling, x: Array) -> Array:
+@pytest.fixture
+def subject(host: Host) -> Subject:
+    """Keras, where it lives: it is not imported here."""
+    return lambda name, *arguments: host.call(f"conformance.subjects.keras_upsampling:{name}", *arguments)
+
+
+def run(subject: Subject, case: Resampling, x: Array) -> Array:
     """What Keras gives."""
-    function = subject.up_sample if case.layer == "upsampling2d" else subject.resize
-    return function(x, case.size, case.interpolation, case.data_format)
+    name = "up_sample" if case.layer == "upsampling2d" else "resize"
+    return np.asarray(subject(name, x, case.size, case.interpolation, case.data_format))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_up_sampling(case: Resampling) -> None:
+def test_up_sampling(subject: Subject, case: Resampling) -> None:
     """The case conforms, or comes out as its known deviation says."""
     x = case.input()
     deviation = known_deviation(BACKEND, case)
     try:
-        verdict = judge(case, x, run(case, x))
+        verdict = judge(case, x, run(subject, case, x))
     except Exception as error:
         verdict = Verdict(Outcome.DECLINED, f"{type(error).__name__}: {error}")
     if deviation is None:
@@ -51,17 +60,17 @@ def covered_by(deviation: Deviation) -> list[Resampling]:
     return [case for case in CASES if known_deviation(BACKEND, case) is deviation]
 
 
-def test_bicubic_table_moves_positions_by_half_its_step_at_most() -> None:
+def test_bicubic_table_moves_positions_by_half_its_step_at_most(subject: Subject) -> None:
     """The deviating result lies within the bound of one whose positions are off by 1/2048."""
     cases = covered_by(CUBIC_TABLE)
     assert bool(cases) == (CUBIC_TABLE.backend == BACKEND)
     for case in cases:
         x = case.input()
         expected = upsampling.resize(x, case.target, case.interpolation, data_format=case.data_format)
-        assert (np.abs(run(case, x) - expected) <= bound(case, x, position=2.0**-11)).all(), case
+        assert (np.abs(run(subject, case, x) - expected) <= bound(case, x, position=2.0**-11)).all(), case
 
 
-def test_other_bicubic_is_that_of_another_coefficient_and_border() -> None:
+def test_other_bicubic_is_that_of_another_coefficient_and_border(subject: Subject) -> None:
     """Exactly, where every position is a sum of few powers of two and nothing rounds."""
     cases = [
         case for case in covered_by(OTHER_CUBIC) if all(o in (n, 2 * n, 4 * n) for n, o in zip(case.shape[1:3], case.target, strict=True))
@@ -70,7 +79,7 @@ def test_other_bicubic_is_that_of_another_coefficient_and_border() -> None:
     for case in cases:
         x = case.input()
         other = upsampling.resize(x, case.target, "bicubic", data_format=case.data_format, coefficient=Fraction(-3, 4), border="repeated")
-        assert np.array_equal(run(case, x), other), case
+        assert np.array_equal(run(subject, case, x), other), case
 
 
 class Pooling(NamedTuple):
@@ -102,24 +111,24 @@ POOLINGS = list(poolings())
 
 
 @pytest.mark.parametrize("case", POOLINGS, ids=str)
-def test_max_pooling(case: Pooling) -> None:
+def test_max_pooling(subject: Subject, case: Pooling) -> None:
     """Maxima are chosen, not computed: equality."""
     x = case.input() if case.data_format == "channels_last" else np.ascontiguousarray(np.moveaxis(case.input(), -1, 1))
     expected, _ = upsampling.max_pool(x, case.pool_size, strides=case.strides, padding=case.padding, data_format=case.data_format)
-    got = subject.max_pool(x, case.pool_size, case.strides, case.padding, case.data_format)
+    got = subject("max_pool", x, case.pool_size, case.strides, case.padding, case.data_format)
     assert got.dtype == expected.dtype
     assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize("case", POOLINGS, ids=str)
-def test_max_pooling_positions(case: Pooling) -> None:
+def test_max_pooling_positions(subject: Subject, case: Pooling) -> None:
     """The framework under Keras remembers the first of several maxima, where it tells what it remembers at all."""
     x = case.input()
-    if case.padding not in subject.POSITIONS[BACKEND]:
+    if case.padding not in POSITIONS[BACKEND]:
         with pytest.raises(NotImplementedError, match=f"on {BACKEND} tells no positions"):
-            subject.max_pool_with_positions(x, case.pool_size, case.strides, case.padding)
+            subject("max_pool_with_positions", x, case.pool_size, case.strides, case.padding)
         return
     maxima, positions = upsampling.max_pool(x, case.pool_size, strides=case.strides, padding=case.padding)
-    got, where = subject.max_pool_with_positions(x, case.pool_size, case.strides, case.padding)
+    got, where = subject("max_pool_with_positions", x, case.pool_size, case.strides, case.padding)
     assert np.array_equal(got, maxima)
     assert np.array_equal(where, positions)

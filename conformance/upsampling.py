@@ -24,6 +24,9 @@ POSITION_ROUNDINGS = 6
 SLACK = 1 + 2.0**-10
 """Covers the products of errors that a bound to first order leaves out."""
 
+POSITIONS = {"tensorflow": ("valid", "same"), "torch": ("valid",), "jax": ()}
+"""The paddings with which each backend's max pooling tells positions. Keras itself tells none; PyTorch pads both sides alike only."""
+
 
 class Filter(NamedTuple):
     """What the bound has to know of a filter: how steep it is at most, how many u its evaluation loses at most, and its reach."""

@@ -175,6 +175,29 @@ def taps(axes: tuple[Axis, ...]) -> tuple[Taps, ...]:
     return tuple(Taps._make(zip(*each, strict=True)) for each in product(*(axis.taps() for axis in axes)))
 
 
+class PhasedTaps(NamedTuple):
+    """One tap of a kernel over several axes: its index in the kernel, the small block, and the phase and the places in it that it meets."""
+
+    tap: tuple[int, ...]
+    small: tuple[slice, ...]
+    phase: tuple[int, ...]
+    places: tuple[slice, ...]
+
+
+@lru_cache(maxsize=64)
+def phased_taps(axes: tuple[Axis, ...]) -> tuple[PhasedTaps, ...]:
+    """The taps of a kernel, with the big side apart into its phases: big index ``q s + r`` is place ``q`` of phase ``r``.
+
+    A tap meets one phase alone, ``r = (t d - before) mod s``, and there one place after the other.
+    """
+    found = []
+    for tap, small, big in taps(axes):
+        starts = [divmod(each.start, axis.stride) for each, axis in zip(big, axes, strict=True)]
+        places = tuple(slice(q, q + each.stop - each.start) for (q, _), each in zip(starts, small, strict=True))
+        found.append(PhasedTaps(tap, small, tuple(r for _, r in starts), places))
+    return tuple(found)
+
+
 def stretches(axes: tuple[Axis, ...], most: int) -> Iterator[tuple[slice, tuple[Axis, ...]]]:
     """The first axis in stretches of small indices, so long that at most ``most`` small elements (but one index at least) are in each."""
     first, *rest = axes

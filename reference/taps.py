@@ -5,6 +5,9 @@ convolution (`gather`) adds ``big @ w`` to the small block; a transposed convolu
 one. There is no padded copy: what lies outside is not in the blocks. Both work on a stretch of rows at a time, so that what they add
 up stays in the processor's cache.
 
+With a stride, the taps of a scatter meet every s-th element. So the big side is kept apart into its phases, which every tap meets in one
+piece, until all is added up.
+
 Where channels are few, the product of a single tap is a sliver, and one product for all taps is faster: a convolution multiplies its
 `windows`, a transposed one first makes all its stamps and then adds them up.
 """
@@ -18,10 +21,13 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike
 
 from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
-from reference.geometry import Axis, convolution_axis, stretches, taps, transposed_axis
+from reference.geometry import Axis, convolution_axis, phased_taps, stretches, taps, transposed_axis
 
 STRETCH = 1 << 16
 """Elements that are worked on at a time: half a megabyte of float64, half of what a processor core's own cache holds today."""
+
+MANY_STAMPS = 1 << 18
+"""Elements of the stamps that are added up at a time: they are read but once, so fewer calls weigh more than the nearest cache."""
 
 FEW = 12
 """Fewer channels than this make the product of a single tap a sliver; and so do rows that are shorter, unless they are joined."""
@@ -119,24 +125,35 @@ def scatter(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) ->
     Shapes: ``x`` (batch, *small, channels), ``kernel`` (*kernel_size, channels / groups, filters), result (batch, *big, filters).
     """
     *kernel_size, channels, filters = kernel.shape
-    batch, size = len(x), tuple(axis.big for axis in axes)
+    batch, rank, kind = len(x), len(axes), np.result_type(x, kernel)
+    strides, lengths = zip(*((axis.stride, -(-axis.big // axis.stride)) for axis in axes), strict=True)
     if groups == 1 and min(channels, filters) < FEW:
         # filters first: rows of the image are then the longest stretches of memory to be added up
-        y = np.zeros((filters, batch, *size), np.result_type(x, kernel))
+        y = np.zeros((*strides, filters, batch, *lengths), kind)
         w = kernel.swapaxes(-2, -1).reshape(-1, channels)
-        for rows, part in stretches(axes, STRETCH // (batch * len(w))):
+        for rows, part in stretches(axes, MANY_STAMPS // (batch * len(w))):
             block = x[:, rows]
             stamps = (w @ block.reshape(-1, channels).T).reshape(*kernel_size, filters, *block.shape[:-1])
-            for tap, small, big in taps(part):
-                y[:, :, *big] += stamps[tap][:, :, *small]
-        return y.transpose(*range(1, y.ndim), 0)
-    y = np.zeros((batch, *size, filters), np.result_type(x, kernel))
+            for tap, small, phase, places in phased_taps(part):
+                y[phase][:, :, *places] += stamps[tap][:, :, *small]
+        return joined(np.moveaxis(y, rank, -1), axes)
+    y = np.zeros((*strides, batch, *lengths, filters), kind)
     kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
     for rows, part in stretches(axes, STRETCH // (batch * filters)):
         block = x[:, rows]
-        for tap, small, big in taps(part):
-            y[:, *big] += grouped_product(block[:, *small], kernel[tap], groups)
-    return y
+        for tap, small, phase, places in phased_taps(part):
+            y[phase][:, *places] += grouped_product(block[:, *small], kernel[tap], groups)
+    return joined(y, axes)
+
+
+def joined(phases: Array, axes: tuple[Axis, ...]) -> Array:
+    """``y[q s + r] = phases[r][q]`` along every axis: (*strides, batch, *places, filters) becomes (batch, *big, filters)."""
+    rank = len(axes)
+    batch, *places, filters = phases.shape[rank:]
+    order = [rank, *(each for axis in range(rank) for each in (rank + 1 + axis, axis)), 2 * rank + 1]
+    size = (q * axis.stride for q, axis in zip(places, axes, strict=True))
+    y = phases.transpose(order).reshape(batch, *size, filters)
+    return y[:, *(slice(axis.big) for axis in axes)]
 
 
 def correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...], groups: int = 1) -> Array:

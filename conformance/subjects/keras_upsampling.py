@@ -11,10 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up note
 import keras
 import numpy as np
 
+from conformance.upsampling import POSITIONS
 from reference.arguments import Array
-
-POSITIONS = {"tensorflow": ("valid", "same"), "torch": ("valid",), "jax": ()}
-"""The paddings with which each backend's max pooling tells positions. Keras itself tells none; PyTorch pads both sides alike only."""
 
 
 def backend() -> str:

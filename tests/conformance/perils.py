@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from conformance.cases import Case
@@ -164,3 +165,11 @@ class Slow(Right):
     def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
         time.sleep(1)
         return super().forward(case, probe, mode)
+
+
+class SlowAndWrong(Slow):
+    """As slow, and off by one."""
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        right = super().forward(case, probe, mode)
+        return replace(right, values=right.values + 1)

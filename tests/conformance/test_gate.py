@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ CHECKOUT = Path(__file__).parents[2]
 SUBJECTS = "tests.conformance.subjects"
 
 
-def gate(*arguments: str, subject: str = "Right", claim: str = "forward") -> subprocess.CompletedProcess[str]:
+def gate(
+    *arguments: str, subject: str = "Right", claim: str = "forward", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     said = ["-p", "no:cacheprovider", "--subject", f"{SUBJECTS}:{subject}", "--claim", claim]
     command = [sys.executable, "-m", "pytest", "conformance", *said, *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False, env=environment)
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -42,6 +46,49 @@ def test_a_right_subject_passes_at_any_number_of_workers_with_the_same_results(t
     assert kinds[0] == "environment"
     assert kinds[-1] == "summary"
     assert kinds.count("case") == len(kinds) - 2 > 600
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_every_case_is_announced_and_ended_once_for_other_plugins(tmp_path: Path, workers: str) -> None:
+    """Where tests are reported pytest has its three hooks a test, in their order, though workers say less."""
+    plugin = """
+said = []
+def pytest_runtest_logstart(nodeid, location): said.append(("start", nodeid))
+def pytest_runtest_logreport(report): said.append((report.when, report.nodeid, [name for name, _ in report.user_properties]))
+def pytest_runtest_logfinish(nodeid, location): said.append(("finish", nodeid))
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        for each in said: print("SAID", *each)
+"""
+    (tmp_path / "listening.py").write_text(plugin, encoding="utf-8")
+    cases = [f"conv2d-valid-in1x{size}x5x1-k2x3-f1-s1x1" for size in (3, 4, 5)]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = gate("-p", "listening", "-n", workers, *(f"--case={case}" for case in cases), environment=environment)
+    assert done.returncode == 0, done.stdout
+    for case in cases:
+        nodeid = f"conformance/test_forward.py::test_forward[{case}]"
+        said = [line for line in done.stdout.splitlines() if line.startswith("SAID") and nodeid in line]
+        assert said == [f"SAID start {nodeid}", f"SAID call {nodeid} []", f"SAID finish {nodeid}"]
+
+
+def test_collecting_imports_no_framework(tmp_path: Path) -> None:
+    """What collects is in every worker: a framework in it would be there twice, and cost its memory and its start."""
+    plugin = """
+import sys
+found = {"keras", "tensorflow", "jax", "torch"}
+def pytest_collection_finish(session): print("FRAMEWORKS", len(session.items), *(found & sys.modules.keys()))
+"""
+    (tmp_path / "looking.py").write_text(plugin, encoding="utf-8")
+    # every file of the gate; with Keras as the subject, which is not looked for before the first test asks
+    command = [sys.executable, "-m", "pytest", "conformance", "-q", "--collect-only", "-p", "looking", "-p", "no:cacheprovider", "-s"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    if find_spec("keras") is None or find_spec("tensorflow") is None:
+        command.append(f"--subject={SUBJECTS}:Right")  # the gate declines to run without Keras
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    assert done.returncode == 0, done.stdout
+    (said,) = (line.split() for line in done.stdout.splitlines() if line.startswith("FRAMEWORKS"))
+    assert int(said[1]) > 5000
+    assert said[2:] == []
 
 
 def test_what_a_subject_does_not_offer_is_said_with_its_count_and_never_passed(tmp_path: Path) -> None:

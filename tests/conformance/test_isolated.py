@@ -33,6 +33,15 @@ def host() -> Iterator[Isolated]:
     made.close()
 
 
+def test_a_function_is_called_where_the_subject_lives() -> None:
+    apart, here = Isolated(f"{SUBJECTS}:Right", LIMITS), InProcess(f"{SUBJECTS}:Right", LIMITS)
+    assert here.call("os:getpid") == os.getpid()
+    assert apart.call("os:getpid") != os.getpid()
+    with pytest.raises(ValueError, match="invalid literal"):
+        apart.call("builtins:int", "x")
+    assert apart.close() is None
+
+
 @pytest.mark.parametrize(("name", "outcome"), [("Right", Outcome.CONFORMS), ("Shifted", Outcome.WRONG_VALUE)])
 def test_the_verdict_is_that_of_this_process(name: str, outcome: Outcome) -> None:
     apart, here = Isolated(f"{SUBJECTS}:{name}", LIMITS), InProcess(f"{SUBJECTS}:{name}", LIMITS)
@@ -148,7 +157,7 @@ def test_a_log_without_end_is_cut() -> None:
     for _ in range(5):
         process.ask(60.0, "os:write", 1, b"x" * isolated.LOG_KEPT)
     assert os.fstat(process._log.fileno()).st_size <= 2 * isolated.LOG_KEPT
-    assert process.end() is None
+    assert process.end(LIMITS.end) is None
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.results import read
+from conformance.results import Run, read
 from tests.conformance.perils import PERILS
 from tests.survival import HOUSE, plan, survey
 
@@ -60,13 +61,11 @@ def test_what_is_no_limit_is_a_usage_error_in_one_line(arguments: tuple[str, ...
     assert f"{arguments[0]} must be more than 0" in done.stderr
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_an_interrupted_run_leaves_what_it_had(workers: str, tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
+def interrupted(started_command: list[str], path: Path) -> Run:
+    """What there is of a run that got Ctrl-C after its first cases."""
     started = subprocess.Popen(
-        command("Slow", "-n", workers, "--results", str(path), "-p", "no:cacheprovider"),
-        cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+        started_command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     for _ in range(600):
         if path.exists() and path.read_text(encoding="utf-8").count('"kind": "case"') >= 2:
             break
@@ -74,7 +73,26 @@ def test_an_interrupted_run_leaves_what_it_had(workers: str, tmp_path: Path) -> 
     os.killpg(started.pid, signal.SIGINT)
     said, _ = started.communicate(timeout=60)
     assert started.returncode == pytest.ExitCode.INTERRUPTED, said
-    run = read(path)
+    return read(path)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_interrupted_run_leaves_what_it_had(workers: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    run = interrupted(command("Slow", "-n", workers, "--results", str(path), "-p", "no:cacheprovider"), path)
     assert not run.complete
     assert 2 <= len(run.entries) < len(IDS)
     assert all(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_failed_in_an_interrupted_run_can_be_run_again_alone(workers: str, tmp_path: Path) -> None:
+    path, cache = tmp_path / "run.jsonl", ("-o", f"cache_dir={tmp_path / 'cache'}")
+    run = interrupted(command("SlowAndWrong", "-n", workers, "--results", str(path), *cache), path)
+    again = subprocess.run(
+        command("SlowAndWrong", "--lf", "--collect-only", "-q", *cache), cwd=HOUSE, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert again.returncode == 0, again.stdout
+    collected = set(re.findall(r"::test_forward\[(.+)\]$", again.stdout, re.MULTILINE))
+    assert collected == {str(case) for case, *_ in run.entries}
+    assert 2 <= len(collected) < len(IDS)
