@@ -11,12 +11,14 @@
     environment = { backend = "tensorflow", device = "cpu", onednn = true }   # the region: these tables and others, described in
     where = { layer = "conv2d_transpose", padding = ["same"] }                # conformance.regions
     heuristic = true                      # upstream chooses by size, cache and threads among algorithms, of which some deviate
+    also = ["declined"]                   # outcomes that there may be instead, where memory is spoiled and anything can come out
+    stray = true                          # the process dies of what a case before has done to it, in any of those that follow
 
 An entry that names no claim speaks of all that run a layer on data, one of a wrong result only of those that hold it against a definition.
 
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
-hangs is run in a process of its own.
+hangs is run in a process of its own; not so if it is ``stray``, since such a case has done nothing and comes out right on its own.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any
 
 from conformance import regions
 from conformance.cases import Case
-from conformance.outcomes import Outcome, Verdict
+from conformance.outcomes import FATAL, Outcome, Verdict
 from conformance.regions import Region
 
 BUILT_IN = Path(__file__).with_name("deviations.toml")
@@ -58,16 +60,23 @@ class Deviation(Region):
     reason: str
     link: str
     message: str
+    also: tuple[Outcome, ...]
     heuristic: bool
+    stray: bool
     names_claim: bool
+
+    @property
+    def fatal(self) -> bool:
+        """Whether a case that the entry covers takes its process down."""
+        return self.outcome in FATAL and not self.stray
 
     def may_conform(self, claim: str) -> bool:
         """Whether a case that the entry covers for this claim may conform."""
-        return self.heuristic or (claim in HIDING and not self.names_claim and self.outcome == Outcome.WRONG_VALUE)
+        return self.heuristic or self.stray or (claim in HIDING and not self.names_claim and self.outcome == Outcome.WRONG_VALUE)
 
     def says(self, verdict: Verdict) -> bool:
         """Whether the verdict is exactly what the entry says."""
-        return verdict.outcome == self.outcome and re.search(self.message, verdict.message) is not None
+        return verdict.outcome in (self.outcome, *self.also) and re.search(self.message, verdict.message) is not None
 
 
 def load(paths: Iterable[Path] = ()) -> tuple[Deviation, ...]:
@@ -91,12 +100,17 @@ def covering(entries: Sequence[Deviation], case: Case, mode: str, claim: str) ->
 
 
 def _entry(raw: dict[str, Any]) -> Deviation:
-    regions.check_keys(raw, {"id", "outcome", "reason", "link", "message", "heuristic"}, ("id", "outcome", "reason"), ("link", "message"))
-    if raw["outcome"] not in set(Outcome) - {Outcome.CONFORMS}:
-        allowed = ", ".join(outcome for outcome in Outcome if outcome != Outcome.CONFORMS)
-        raise ValueError(f"unknown outcome {raw['outcome']!r}: expected one of {allowed}")
-    if not isinstance(raw.get("heuristic", False), bool):
-        raise ValueError(f"heuristic must be true or false, got {raw['heuristic']!r}")
+    keys = {"id", "outcome", "reason", "link", "message", "also", "heuristic", "stray"}
+    regions.check_keys(raw, keys, ("id", "outcome", "reason"), ("link", "message"))
+    if not isinstance(raw.get("also", []), list):
+        raise ValueError(f"also must be a list of outcomes, got {raw['also']!r}")
+    for outcome in (raw["outcome"], *raw.get("also", [])):
+        if outcome not in set(Outcome) - {Outcome.CONFORMS}:
+            allowed = ", ".join(outcome for outcome in Outcome if outcome != Outcome.CONFORMS)
+            raise ValueError(f"unknown outcome {outcome!r}: expected one of {allowed}")
+    for key in ("heuristic", "stray"):
+        if not isinstance(raw.get(key, False), bool):
+            raise ValueError(f"{key} must be true or false, got {raw[key]!r}")
     try:
         re.compile(raw.get("message", ""))
     except (re.error, OverflowError, RecursionError) as error:
@@ -108,7 +122,9 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         reason=raw["reason"],
         link=raw.get("link", ""),
         message=raw.get("message", ""),
+        also=tuple(map(Outcome, raw.get("also", []))),
         heuristic=raw.get("heuristic", False),
+        stray=raw.get("stray", False),
         names_claim="claim" in region["where"],
         **{**region, "where": {"claim": _of_results if Outcome(raw["outcome"]) in _WRONG else _of_values, **region["where"]}},
     )

@@ -102,7 +102,7 @@ class Gate:
 
 
 def _is_fatal(known: Deviation | None, before: Outcome | None) -> bool:
-    return before in FATAL or (known is not None and known.outcome in FATAL)
+    return before in FATAL or (known is not None and known.fatal)
 
 
 def _held_to_entry(verdict: Verdict, known: Deviation | None, claim: str) -> _Held:
