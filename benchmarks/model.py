@@ -98,8 +98,8 @@ class Measurement:
 
 def measure(model: str) -> Measurement:
     """One turn: the framework, the checks, the whole command."""
-    bare, checks = Cost.of([sys.executable, "-c", BARE]), Cost.of([sys.executable, "-c", CHECKS])
-    gate = Cost.of([sys.executable, "-m", "pytest", "conformance", "-q", "-pno:randomly", "--model", model])
+    bare, checks = Cost.of("-c", BARE), Cost.of("-c", CHECKS)
+    gate = Cost.of("-m", "pytest", "conformance", "-q", "-pno:randomly", "--model", model)
     layers, *seconds = map(float, bare.output.split()[-5:])
     conforming, deviating, *needed = map(float, checks.output.split()[-4:])
     return Measurement(
