@@ -18,7 +18,7 @@ An entry that names no claim speaks of all that run a layer on data, one of a wr
 
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
-hangs is run in a process of its own; not so if it is ``stray``, since such a case has done nothing and comes out right on its own.
+hangs is run in a process of its own; not so if it is ``stray``, since such a case has done nothing and comes out as it should on its own.
 """
 
 from __future__ import annotations
