@@ -109,8 +109,16 @@ def _range(wanted: SpecifierSet) -> str:
 
 
 def minimal(entry: Deviation, entries: Sequence[Deviation]) -> Case | None:
-    """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of."""
-    before = [other for other in entries[: entries.index(entry)] if _together(other, entry)]
+    """The smallest case of the smoke or else of the standard grid, or with a misuse, that the entry, and none before it, speaks of.
+
+    If there is none, the smallest of which no entry before it speaks in all of its environments.
+    """
+    others = entries[: entries.index(entry)]
+    found = _smallest(entry, [other for other in others if _together(other, entry)])
+    return found or _smallest(entry, [other for other in others if _everywhere(other, entry)])
+
+
+def _smallest(entry: Deviation, before: Sequence[Deviation]) -> Case | None:
     mode, dtype = first_mode(entry), next(dtype for dtype in DTYPES if entry.speaks_of(dtype=dtype))
     claims = [claim for claim in CLAIMS if entry.speaks_of(mode=mode, claim=claim)]
     for grid in ("smoke", "standard"):
@@ -137,9 +145,23 @@ def _together(one: Deviation, other: Deviation) -> bool:
         return False
     if any(some.environment.get("backend") in WITHOUT_KERAS and "keras" in rest.versions for some, rest in ((one, other), (other, one))):
         return False
-    both = [one.versions[package] & wanted for package, wanted in other.versions.items() if package in one.versions]
-    bounds = {specifier.version for wanted in both for specifier in wanted}
-    # between two bounds nothing changes: one version at each of them, and one just after
     return all(
-        any(wanted.contains(version, prereleases=True) for bound in bounds for version in (bound, f"{bound}.1", "0")) for wanted in both
+        any(one.versions[package].contains(version, prereleases=True) for version in _versions(wanted, one.versions[package]))
+        for package, wanted in other.versions.items()
+        if package in one.versions
     )
+
+
+def _everywhere(one: Deviation, other: Deviation) -> bool:
+    """Whether one entry speaks of every environment that the other speaks of."""
+    return all(other.environment.get(key) == value for key, value in one.environment.items()) and all(
+        package in other.versions
+        and all(wanted.contains(version, prereleases=True) for version in _versions(other.versions[package], wanted))
+        for package, wanted in one.versions.items()
+    )
+
+
+def _versions(wanted: SpecifierSet, beside: SpecifierSet) -> list[str]:
+    """The versions in a range between which nothing changes for either of two: at the bounds of both, and just after them."""
+    bounds = {specifier.version for one in (wanted, beside) for specifier in one}
+    return [version for bound in bounds for version in (bound, f"{bound}.1", "0") if wanted.contains(version, prereleases=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,10 @@ ODD_CROP = "conv2d_transpose-same-in1x1x2x1-k2x3-f1-s2x3-op1x2"
 RIGHT = "conv2d-same-in1x4x1x1-k1x2-f1-s1x1"
 
 
-def results(folder: Path, *records: tuple[str, str], keras: str = "3.14.0") -> Path:
+def results(folder: Path, *records: tuple[str, str], keras: str = "3.14.0", claim: str = "forward") -> Path:
     """What a run on PyTorch would leave."""
     lines = [{"kind": "environment", "keras": keras, "backend": "torch", "device": "cpu", "versions": {"keras": keras}, "flags": {}}]
-    lines += [
-        {"kind": "case", "id": case, "claim": "forward", "mode": "eager", "outcome": outcome, "message": ""} for case, outcome in records
-    ]
+    lines += [{"kind": "case", "id": case, "claim": claim, "mode": "eager", "outcome": outcome, "message": ""} for case, outcome in records]
     path = folder / f"torch-standard-{keras}.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
     return path
@@ -39,6 +38,24 @@ def test_an_outcome_is_explained_by_the_entry_that_says_it(tmp_path: Path) -> No
 def test_another_outcome_than_the_entry_says_is_unexplained(tmp_path: Path, outcome: str) -> None:
     row = read(results(tmp_path, (ODD_CROP, outcome)), only("torch-transposed-odd-crop"))
     assert (row.unexplained, row.unneeded) == (1, ("torch-transposed-odd-crop",))
+
+
+def test_an_entry_that_speaks_of_nothing_in_a_run_is_not_said_to_be_unneeded(tmp_path: Path) -> None:
+    row = read(results(tmp_path, (RIGHT, "conforms")), only("torch-transposed-odd-crop"))
+    assert (row.entries, row.unexplained, row.unneeded) == (0, 0, ())
+
+
+def test_an_entry_of_which_another_says_the_same_is_unneeded(tmp_path: Path) -> None:
+    entry = only("torch-transposed-odd-crop")[0]
+    row = read(results(tmp_path, (ODD_CROP, "wrong_value")), [entry, replace(entry, id="twin")])
+    assert (row.entries, row.unexplained, row.unneeded) == (1, 0, ("torch-transposed-odd-crop",))
+
+
+def test_what_may_conform_is_explained_where_it_does(tmp_path: Path) -> None:
+    """Data with many zeros may hide a wrong value."""
+    entries = only("torch-transposed-odd-crop")
+    assert read(results(tmp_path, (ODD_CROP, "conforms"), claim="special_values"), entries) == Row("3.14.0", 1, 0, 0, 0, ())
+    assert read(results(tmp_path, (ODD_CROP, "wrong_value"), claim="special_values"), entries) == Row("3.14.0", 1, 1, 1, 0, ())
 
 
 def test_an_entry_of_other_versions_does_not_speak(tmp_path: Path) -> None:

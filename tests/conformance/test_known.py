@@ -71,6 +71,36 @@ where = { layer = "conv2d", padding = "same" }
     assert minimal(later, [first, shadowed, later]) is not None
 
 
+def test_an_entry_that_others_speak_before_in_some_environments_shows_a_case(tmp_path: Path) -> None:
+    """As where one backend, or older versions, came to something else."""
+    of = 'outcome = "declined"\nreason = "as the test has it"\nwhere = { layer = "conv2d_transpose", padding = "same" }'
+    text = f"""
+[[deviation]]
+id = "one-backend"
+environment = {{ backend = "mine" }}
+{of}
+
+[[deviation]]
+id = "older-versions"
+versions = {{ keras = "<3.13" }}
+{of}
+
+[[deviation]]
+id = "all"
+{of}
+
+[[deviation]]
+id = "nothing-left"
+environment = {{ backend = "another" }}
+versions = {{ keras = "<3.5" }}
+{of}
+"""
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    entries = [entry for entry in deviations.load([path]) if entry.reason == "as the test has it"]
+    assert [minimal(entry, entries) is not None for entry in entries] == [True, True, True, False]
+
+
 def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "page.md"
     assert main(["known", "-o", str(path)]) == 0
