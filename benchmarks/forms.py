@@ -50,7 +50,7 @@ class Shape:
     @property
     def flops(self) -> int:
         """Multiplications and additions of the definition: two for each pair of an input and an output that a tap joins."""
-        joined = sum(tap.small.stop - tap.small.start for tap in self.axis.taps()) ** 2
+        joined: int = sum(tap.small.stop - tap.small.start for tap in self.axis.taps()) ** 2
         pairs = self.channels if self.kind == "depthwise" else self.channels * self.filters
         return 2 * joined * pairs * (2 if self.kind == "gradients" else 1)
 
@@ -132,14 +132,14 @@ def fast(shape: Shape) -> Call:
     x, kernel, upstream = operands(shape)
     if shape.kind == "gradients":
         return lambda: gradients.conv_gradients(x, kernel, upstream, strides=shape.stride, padding="same")[:2]
-    form = {"conv": reference.conv2d, "transposed": reference.conv2d_transpose, "depthwise": reference.depthwise_conv}[shape.kind]
+    form: Any = {"conv": reference.conv2d, "transposed": reference.conv2d_transpose, "depthwise": reference.depthwise_conv}[shape.kind]
     return lambda: form(x, kernel, strides=shape.stride, padding="same")
 
 
 def loops(shape: Shape) -> Call:
     """The definition, element by element."""
     x, kernel, _ = operands(shape)
-    form = {"conv": definition.conv, "transposed": definition.conv_transpose}[shape.kind]
+    form: Any = definition.conv if shape.kind == "conv" else definition.conv_transpose
     return lambda: form(x, kernel, strides=shape.stride, padding="same")
 
 
@@ -168,7 +168,7 @@ def onnx_reference(shape: Shape) -> Call:
             attributes |= {"pads": [axis.before] * 2 + [0] * 2, "output_padding": [-after] * 2}
     node = helper.make_node("ConvTranspose" if shape.kind == "transposed" else "Conv", ["x", "w"], ["y"], **attributes)
     tensor = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in "xwy"]
-    evaluator = ReferenceEvaluator(helper.make_model(helper.make_graph([node], "g", tensor[:2], tensor[2:])))
+    evaluator: Any = ReferenceEvaluator(helper.make_model(helper.make_graph([node], "g", tensor[:2], tensor[2:])))
     first, weights = _channels_first(x), np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
     return lambda: np.moveaxis(evaluator.run(None, {"x": first, "w": weights})[0], 1, -1)
 

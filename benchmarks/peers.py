@@ -37,7 +37,7 @@ def onnx_node_tests() -> tuple[int, float]:
     started = time.process_time()
     for test in chosen:
         evaluator = ReferenceEvaluator(test.model)
-        for inputs, outputs in test.data_sets:
+        for inputs, outputs in test.data_sets or ():  # these have some; the tests of models have none until they are fetched
             found = evaluator.run(None, dict(zip(evaluator.input_names, inputs, strict=False)))
             for one, other in zip(found, outputs, strict=True):
                 np.testing.assert_allclose(one, other, rtol=test.rtol, atol=test.atol)

@@ -12,13 +12,12 @@
     where = { layer = "conv2d_transpose", padding = ["same"] }                # conformance.regions
     heuristic = true                      # upstream chooses by size, cache and threads among algorithms, of which some deviate
     also = ["declined"]                   # outcomes that there may be instead, where memory is spoiled and anything can come out
-    stray = true                          # the process dies of what a case before has done to it, in any of those that follow
 
 An entry that names no claim speaks of all that run a layer on data, one of a wrong result only of those that hold it against a definition.
 
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
 the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
-hangs is run in a process of its own; not so if it is ``stray``, since such a case has done nothing and comes out as it should on its own.
+hangs is run in a process of its own.
 """
 
 from __future__ import annotations
@@ -62,17 +61,16 @@ class Deviation(Region):
     message: str
     also: tuple[Outcome, ...]
     heuristic: bool
-    stray: bool
     names_claim: bool
 
     @property
     def fatal(self) -> bool:
         """Whether a case that the entry covers takes its process down."""
-        return self.outcome in FATAL and not self.stray
+        return self.outcome in FATAL
 
     def may_conform(self, claim: str) -> bool:
         """Whether a case that the entry covers for this claim may conform."""
-        return self.heuristic or self.stray or (claim in HIDING and not self.names_claim and self.outcome == Outcome.WRONG_VALUE)
+        return self.heuristic or (claim in HIDING and not self.names_claim and self.outcome == Outcome.WRONG_VALUE)
 
     def says(self, verdict: Verdict) -> bool:
         """Whether the verdict is exactly what the entry says."""
@@ -100,7 +98,7 @@ def covering(entries: Sequence[Deviation], case: Case, mode: str, claim: str) ->
 
 
 def _entry(raw: dict[str, Any]) -> Deviation:
-    keys = {"id", "outcome", "reason", "link", "message", "also", "heuristic", "stray"}
+    keys = {"id", "outcome", "reason", "link", "message", "also", "heuristic"}
     regions.check_keys(raw, keys, ("id", "outcome", "reason"), ("link", "message"))
     if not isinstance(raw.get("also", []), list):
         raise ValueError(f"also must be a list of outcomes, got {raw['also']!r}")
@@ -108,9 +106,8 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         if outcome not in set(Outcome) - {Outcome.CONFORMS}:
             allowed = ", ".join(outcome for outcome in Outcome if outcome != Outcome.CONFORMS)
             raise ValueError(f"unknown outcome {outcome!r}: expected one of {allowed}")
-    for key in ("heuristic", "stray"):
-        if not isinstance(raw.get(key, False), bool):
-            raise ValueError(f"{key} must be true or false, got {raw[key]!r}")
+    if not isinstance(raw.get("heuristic", False), bool):
+        raise ValueError(f"heuristic must be true or false, got {raw['heuristic']!r}")
     try:
         re.compile(raw.get("message", ""))
     except (re.error, OverflowError, RecursionError) as error:
@@ -124,7 +121,6 @@ def _entry(raw: dict[str, Any]) -> Deviation:
         message=raw.get("message", ""),
         also=tuple(map(Outcome, raw.get("also", []))),
         heuristic=raw.get("heuristic", False),
-        stray=raw.get("stray", False),
         names_claim="claim" in region["where"],
         **{**region, "where": {"claim": _of_results if Outcome(raw["outcome"]) in _WRONG else _of_values, **region["where"]}},
     )

@@ -89,20 +89,9 @@ class Gate:
             verdict, seconds = (self._host.alone if _is_fatal(known, before) else self._host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
-        if stray := self._stray(case, mode, claim, verdict, known):
-            held = _Held(stray.id, True, f"{stray.id}: {stray.reason}")
-        else:
-            held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)
+        held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
         return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))
-
-    def _stray(self, case: Case, mode: str, claim: Claim, verdict: Verdict, known: Deviation | None) -> Deviation | None:
-        """The entry of a death that an earlier case has brought about, if this is one: in a new process the case is as due, or as known."""
-        if verdict.outcome not in FATAL:
-            return None
-        as_due = verdict.message.replace(f"comes to {known.outcome}", f"comes to {Outcome.CONFORMS}") if known else verdict.message
-        died = Verdict(verdict.outcome, as_due)
-        return next((entry for entry in self._known if entry.stray and entry.covers(case, mode, claim.name) and entry.says(died)), None)
 
     def _text(self, case: Case, mode: str, claim: Claim, verdict: Verdict, why: str) -> str:
         text = "\n".join(part for part in (f"{case} [{mode}]: {verdict.outcome}", why, verdict.message) if part)

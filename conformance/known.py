@@ -94,7 +94,7 @@ def _row(entry: Deviation, entries: Sequence[Deviation]) -> str:
     versions = ", ".join(f"{package if package != 'keras' else ''} {_range(wanted)}".strip() for package, wanted in entry.versions.items())
     conditions = [f"{key} = {str(value).lower()}" for key, value in entry.environment.items() if key != "backend"]
     keras = "; ".join(filter(None, [versions, *conditions]))
-    outcome = f"{'may: ' if entry.heuristic or entry.stray else ''}{MEANING[entry.outcome]} (`{entry.outcome}`)"
+    outcome = f"{'may: ' if entry.heuristic else ''}{MEANING[entry.outcome]} (`{entry.outcome}`)"
     smallest = minimal(entry, entries)
     upstream = f"[{entry.link.rpartition('/')[2]}]({entry.link})" if entry.link else ""
     case = f"`{smallest}`" if smallest else "none in the grids"

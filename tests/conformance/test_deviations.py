@@ -118,7 +118,6 @@ def test_an_entry_says_one_outcome_and_its_message(tmp_path: Path) -> None:
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nmessage = "("', ":1: message is not a regular expression"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nversions = { keras = "new" }', ":1: versions must be ranges"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nheuristic = 1', ":1: heuristic must be true or false"),
-        ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nstray = 1', ":1: stray must be true or false"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nalso = "crashed"', ":1: also must be a list of outcomes"),
         ('[[deviation]]\nid = "a"\noutcome = "hung"\nreason = "r"\nalso = ["fine"]', ":1: unknown outcome 'fine'"),
         ('[[deviation]]\nid = "tensorflow-bias-along-width"\noutcome = "hung"\nreason = "r"', "is already defined"),
@@ -165,20 +164,6 @@ def test_an_entry_may_name_other_outcomes_that_there_may_be_instead(tmp_path: Pa
     assert set(outcomes) == {Outcome.DECLINED, Outcome.CRASHED}
 
 
-def test_a_stray_death_is_no_reason_for_a_process_of_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "own.toml"
-    text = '[[deviation]]\nid = "own"\noutcome = "crashed"\nreason = "because"\nmessage = "comes to conforms"\n'
-    found = []
-    for more in ("", "stray = true\n"):
-        path.write_text(text + more, encoding="utf-8")
-        found += [each for each in deviations.load([path]) if each.id == "own"]
-    of_the_case, of_another = found
-    assert (of_the_case.fatal, of_the_case.may_conform("forward")) == (True, False)
-    assert (of_another.fatal, of_another.may_conform("forward")) == (False, True)
-    assert of_another.says(Verdict(Outcome.CRASHED, "in a new process this case comes to conforms"))
-    assert not of_another.says(Verdict(Outcome.CRASHED, "SIGSEGV"))
-
-
 def test_versions_of_an_environment_that_has_none_are_not_in_any_range(tmp_path: Path) -> None:
     assert not entry(tmp_path, 'versions = { keras = ">=3" }').applies({"backend": "jax"})
 
@@ -198,9 +183,7 @@ def test_the_first_entry_that_covers_a_case_speaks_of_it(tmp_path: Path) -> None
     assert deviations.covering([by_claim], CASE, "eager", "forward") is by_claim
 
 
-ALL_KEYS = (
-    "all_axes, also, any_axis, environment, first_axis, heuristic, id, last_axis, link, message, outcome, reason, stray, versions, where"
-)
+ALL_KEYS = "all_axes, also, any_axis, environment, first_axis, heuristic, id, last_axis, link, message, outcome, reason, versions, where"
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-
-from conformance import deviations
-from conformance.cases import Case, parse
-from conformance.claims import CLAIMS, Claim
-from conformance.gate import Gate
-from conformance.outcomes import Outcome, Verdict
 
 CHECKOUT = Path(__file__).parents[2]
 SUBJECTS = "tests.conformance.subjects"
@@ -201,39 +194,6 @@ def test_a_case_known_to_crash_runs_in_a_process_of_its_own(tmp_path: Path) -> N
     done = gate("--deviations", str(tmp_path / "own.toml"), "--case", ids[0], "--case", ids[1], subject="Dying")
     assert done.returncode == 0, done.stdout
     assert "1 passed, 1 xfailed" in done.stdout
-
-
-class Dead:
-    """A host whose process has died of something; in a new one the case comes to ``again``."""
-
-    environment: Mapping[str, Any] = {"backend": "numpy", "device": "cpu", "versions": {}, "flags": {}}
-
-    def __init__(self, again: str) -> None:
-        self.again = again
-
-    def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
-        return Verdict(Outcome.CRASHED, f"SIGABRT\nin a new process this case comes to {self.again}: one of those before it"), 0.0
-
-    alone = judge
-
-
-@pytest.mark.parametrize(("again", "known", "passes"), [
-    ("conforms", False, True),
-    ("wrong_value", False, False),
-    ("wrong_value", True, True),
-    ("wrong_shape", True, False),
-])  # fmt: skip
-def test_a_stray_death_passes_if_the_case_is_as_due_or_as_known(again: str, known: bool, passes: bool, tmp_path: Path) -> None:
-    stray = '[[deviation]]\nid = "stray"\noutcome = "crashed"\nreason = "r"\nmessage = "this case comes to conforms"\nstray = true\n'
-    wrong = '[[deviation]]\nid = "wrong"\noutcome = "wrong_value"\nreason = "r"\n' if known else ""
-    path = tmp_path / "own.toml"
-    path.write_text(wrong + stray, encoding="utf-8")
-    entries = tuple(entry for entry in deviations.load([path]) if entry.id in ("stray", "wrong"))
-    judged = Gate("subject", entries, cast("Any", Dead(again))).judge(
-        parse("conv2d-same-in1x2x2x1-k1x1-f1-s1x1"), "eager", CLAIMS["forward"]
-    )
-    assert judged.record["passes"] == passes
-    assert judged.record["deviation"] == "stray" or not passes
 
 
 def test_a_covered_case_that_conforms_fails_the_run(tmp_path: Path) -> None:
