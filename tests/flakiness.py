@@ -1,7 +1,8 @@
 """The same verdicts every time? ``python -m tests.flakiness [--runs 20] [--workers 1,2,4] [--grid standard] [PYTEST OPTION …]``.
 
 Runs the gate so often at each number of workers, every time in another random order, and compares outcome, deviation and message of every
-check with the first run. Prints a line a run; the exit code is 1 if anything differs or is missing.
+check with the first run, or with the results named by ``--first``. Prints a line a run; the exit code is 1 if anything differs or is
+missing.
 """
 
 from __future__ import annotations
@@ -14,17 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from conformance.results import Key, read
+from conformance.results import Key, Run, read
 
 HOUSE = Path(__file__).parents[1]
 Verdicts = dict[Key, tuple[str, str | None, str]]
 
 
 def verdicts(seed: int, workers: int, options: list[str], folder: Path) -> tuple[Verdicts, int, bool]:
-    """What every check came to in one run, the exit code, and whether the run was complete.
-
-    Of a process that died only the kind of message is compared: addresses and times in its last words differ.
-    """
+    """What every check came to in one run, the exit code, and whether the run was complete."""
     path = folder / "run.jsonl"
     command = [sys.executable, "-m", "pytest", "conformance", "-p", "tests.shuffled", "-p", "no:randomly", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
@@ -32,11 +30,15 @@ def verdicts(seed: int, workers: int, options: list[str], folder: Path) -> tuple
         cwd=HOUSE, env={**os.environ, "CONVFORMANCE_SHUFFLE": str(seed)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     run = read(path)
-    found: Verdicts = {}
-    for key, entry in run.entries.items():
-        message = entry.message.partition(", no result:")[0]
-        found[key] = (str(entry.outcome), entry.deviation, message)
-    return found, done.returncode, run.complete
+    return found_in(run), done.returncode, run.complete
+
+
+def found_in(run: Run) -> Verdicts:
+    """Outcome, deviation and message of every check.
+
+    Of a process that died only the kind of message is taken: addresses and times in its last words differ.
+    """
+    return {key: (str(entry.outcome), entry.deviation, entry.message.partition(", no result:")[0]) for key, entry in run.entries.items()}
 
 
 def main() -> int:
@@ -45,8 +47,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--grid", default="standard")
+    parser.add_argument("--first", type=Path, metavar="RESULTS.jsonl", help="results of an earlier run to compare with")
     chosen, options = parser.parse_known_args()
-    first: Verdicts | None = None
+    first = found_in(read(chosen.first)) if chosen.first else None
     bad = False
     for number in range(chosen.runs):
         for workers in map(int, chosen.workers.split(",")):
