@@ -1,7 +1,7 @@
 """How wall time falls with shards: a run's own seconds per case, dealt out by pytest-split's own algorithm, and shards run to see it.
 
-``python -m benchmarks.shards [--grid standard] [--run 4,16,64]`` runs the claim ``forward`` as a whole in one process, then a shard with
-nothing to do (start, import and collection, which every shard pays). Then, for each number of shards, the longest one's seconds: with all
+``python -m benchmarks.shards [--grid standard] [--run 4,16,64]`` runs the claim ``forward`` as a whole in one process, then one shard
+of 64; from both follows what every shard pays (start, import and collection). Then, for each number of shards, the longest one's seconds: with all
 cases taken alike, with their durations known, and in perfect balance. Of the numbers of shards named by ``--run``, the first, the last and
 the longest shard are run, one after the other, to hold what was computed against what they take. All seconds are process time, which
 is what a machine of one core would take, and other programs move little.
@@ -46,9 +46,11 @@ def main() -> int:
         whole = Cost.of(*gate, f"--results={results}").process
         records = map(json.loads, results.read_text(encoding="utf-8").splitlines())
         wall = [record["seconds"] for record in records if record["kind"] == "case"]
-    fixed = Cost.of(*gate, "--splits=1000000", "--group=1").process
-    # a case's own seconds are wall time, and pytest's part is alike for all
-    seconds = [each * (whole - fixed) / sum(wall) for each in wall]
+    part = Cost.of(*gate, f"--splits={SHARDS[-1]}", "--group=1").process
+    # a case's own seconds are wall time; what they come to of process time, and what is fixed, follows from a whole and a small part of it
+    scale = (whole - part) / (sum(wall) - shares(wall, SHARDS[-1], known=False)[0])
+    seconds = [each * scale for each in wall]
+    fixed = whole - sum(seconds)
     print(f"{len(seconds):,} cases, {whole:.1f} s of process time, {fixed:.1f} s of it fixed\n")
     print("| shards | longest shard, s | of one machine | durations known, s | perfect balance, s |\n|--:|--:|--:|--:|--:|")
     for shards in SHARDS:
