@@ -1,10 +1,10 @@
 """How wall time falls with shards: a run's own seconds per case, dealt out by pytest-split's own algorithm, and shards run to see it.
 
 ``python -m benchmarks.shards [--grid standard] [--run 4,16,64]`` runs the claim ``forward`` as a whole in one process, then one shard
-of 64; from both follows what every shard pays (start, import and collection). Then, for each number of shards, the longest one's seconds: with all
-cases taken alike, with their durations known, and in perfect balance. Of the numbers of shards named by ``--run``, the first, the last and
-the longest shard are run, one after the other, to hold what was computed against what they take. All seconds are process time, which
-is what a machine of one core would take, and other programs move little.
+of 64; from both follows what every shard pays (start, import and collection). Then, for each number of shards, the longest one's seconds:
+with all cases taken alike, with their durations known, and in perfect balance. Of the numbers of shards named by ``--run``, the first, the
+last and the longest shard are run, one after the other, to hold what was computed against what they take. All seconds are process time,
+which is what a machine of one core would take, and other programs move little.
 """
 
 from __future__ import annotations
