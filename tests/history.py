@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,22 +44,21 @@ def read(path: Path, entries: Sequence[Deviation]) -> Row:
     environment = lines[0]
     checks = [_check(line) for line in lines if line["kind"] == "case"]
     known = [entry for entry in entries if entry.applies(environment)]
-    spoken_of: dict[str, list[_Check]] = defaultdict(list)  # by the entry that speaks of a check, unless that conforms and may
-    explained: dict[str, list[_Check]] = defaultdict(list)
-    unexplained = 0
+    explained: dict[str, list[_Check]] = defaultdict(list)  # by the entry that speaks of them, "" if none does
+    belied = set()
     for check in checks:
         entry = check.covering(known)
-        if check.explained_by(entry) and check.conforms:
-            continue
-        if entry is not None:
-            spoken_of[entry.id].append(check)
-        if entry is not None and check.explained_by(entry):
-            explained[entry.id].append(check)
+        name = "" if entry is None else entry.id
+        if check.explained_by(entry):
+            explained[name].append(check)
         else:
-            unexplained += 1
-    unneeded = [name for name in spoken_of if all(_without(name, known, check) for check in explained[name])]
-    deviating = sum(map(len, explained.values()))
-    return Row(environment["keras"], len(checks), deviating, sum(map(bool, explained.values())), unexplained, tuple(unneeded))
+            belied.add(name)
+    deviating = Counter({name: sum(not check.conforms for check in found) for name, found in explained.items()})
+    # an entry of which everything conforms, as it may, is neither needed nor in the way
+    speaking = ({name for name in explained if deviating[name]} | belied) - {""}
+    unneeded = tuple(sorted(name for name in speaking if all(_without(name, known, check) for check in explained[name])))
+    unexplained = len(checks) - sum(map(len, explained.values()))
+    return Row(environment["keras"], len(checks), deviating.total(), sum(map(bool, deviating.values())), unexplained, unneeded)
 
 
 class _Check(NamedTuple):
