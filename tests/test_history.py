@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance import deviations
-from tests.history import Row, main, read, table
+from tests.history import ROOT, VERSIONS, Row, main, read, table
 
 ODD_CROP = "conv2d_transpose-same-in1x1x2x1-k2x3-f1-s2x3-op1x2"
 RIGHT = "conv2d-same-in1x4x1x1-k1x2-f1-s1x1"
@@ -17,9 +18,12 @@ RIGHT = "conv2d-same-in1x4x1x1-k1x2-f1-s1x1"
 
 def results(folder: Path, *records: tuple[str, str], keras: str = "3.14.0", claim: str = "forward") -> Path:
     """What a run on PyTorch would leave."""
-    lines = [{"kind": "environment", "keras": keras, "backend": "torch", "device": "cpu", "versions": {"keras": keras}, "flags": {}}]
+    lines: list[dict[str, object]] = [
+        {"kind": "environment", "keras": keras, "backend": "torch", "device": "cpu", "versions": {"keras": keras}, "flags": {}}
+    ]
     lines += [{"kind": "case", "id": case, "claim": claim, "mode": "eager", "outcome": outcome, "message": ""} for case, outcome in records]
-    path = folder / f"torch-standard-{keras}.jsonl"
+    lines.append({"kind": "summary", "counts": {}, "deviations": {}, "seconds": 1.0})
+    path = folder / f"torch-smoke-{keras}.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
     return path
 
@@ -67,6 +71,26 @@ def test_the_command_reads_what_runs_left_and_fails_for_what_is_unexplained(tmp_
     results(tmp_path, (RIGHT, "wrong_value"))
     assert main(["torch", "3.14.0", "--read", "--folder", str(tmp_path)]) == 1
     assert "| 3.14.0 | 1 | 0 | 0 | 1 | " in capsys.readouterr().out
+
+
+def test_a_run_that_did_not_end_is_no_evidence(tmp_path: Path) -> None:
+    path = results(tmp_path, (RIGHT, "conforms"))
+    *before, _ = path.read_text(encoding="utf-8").splitlines()
+    for lines in (before, []):
+        path.write_text("\n".join(lines), encoding="utf-8")
+        with pytest.raises(SystemExit, match="the run did not end"):
+            main(["torch", "3.14.0", "--read", "--folder", str(tmp_path)])
+
+
+def test_the_documentation_has_versions_with_nothing_unexplained_alone() -> None:
+    text = (ROOT / "docs" / "history.md").read_text(encoding="utf-8")
+    tables = dict(re.findall(r"^\| Keras, (\w+), .*\n\|.*\n((?:\|.*\n)+)", text, re.MULTILINE))
+    rows = {
+        backend: [[cell.strip() for cell in line.strip("|").split("|")] for line in lines.splitlines()] for backend, lines in tables.items()
+    }
+    assert tuple(row[0] for row in rows["torch"]) == VERSIONS
+    assert {row[0] for of_backend in rows.values() for row in of_backend} <= set(VERSIONS)
+    assert {tuple(row[-2:]) for of_backend in rows.values() for row in of_backend} == {("0", "none")}
 
 
 def test_the_table_has_a_row_a_version() -> None:
