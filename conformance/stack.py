@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the requirements, one a line.
 
     Raises:
-        CommandError: a version cannot be read, is not supported, or has no nightly.
+        CommandError: a version cannot be read, is not supported, or has no nightly, or this package is not installed.
     """
     print("\n".join(requirements(arguments.backend, arguments.keras, arguments.framework)))  # noqa: T201 - this is what was asked for
     return 0
@@ -48,7 +48,10 @@ def requirements(backend: str, keras: str, framework: str) -> list[str]:
     """
     if backend == "tensorflow" and (keras == NIGHTLY) != (framework == NIGHTLY):
         raise CommandError("TensorFlow brings its own Keras: ask for the nightly of both or of neither")
-    declared = [Requirement(text) for text in metadata.requires("convformance") or ()]
+    try:
+        declared = [Requirement(text) for text in metadata.requires("convformance") or ()]
+    except metadata.PackageNotFoundError:
+        raise CommandError("convformance is not installed here, and what it supports stands in its metadata: pip install -e .") from None
     extra = [each for each in declared if each.marker is not None and each.marker.evaluate({"extra": backend})]
     # pip takes pre-releases where a requirement names one: so only of what was asked for
     return [_in_version(each, keras if each.name == "keras" else framework) for each in extra]
