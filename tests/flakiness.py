@@ -79,6 +79,7 @@ def main() -> int:
     """Run and compare."""
     parser = argparse.ArgumentParser(prog="python -m tests.flakiness", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--from", dest="start", type=int, default=1, metavar="RUN", help="go on with this one (with --first)")
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--grid", default="standard")
     parser.add_argument("--first", type=Path, metavar="RESULTS.jsonl", help="results of an earlier run to compare with")
@@ -86,7 +87,7 @@ def main() -> int:
     heuristic = {entry.id for entry in deviations.load() if entry.heuristic}
     first = found_in(read(chosen.first)) if chosen.first else None
     bad = False
-    for number in range(chosen.runs):
+    for number in range(chosen.start - 1, chosen.runs):
         for workers in map(int, chosen.workers.split(",")):
             seed, started = 1000 * number + workers, time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
