@@ -158,8 +158,6 @@ class Isolated:
         return self._loaded
 
     def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
-        if isinstance(self._loaded, SubjectError):
-            raise self._loaded
         process, started = self._running(), time.perf_counter()
         try:
             judged = self._ask(process, case, mode, claim)
@@ -194,8 +192,10 @@ class Isolated:
         """The process, a new one if the last has died; with the subject loaded, so that a slow import counts for no case.
 
         Raises:
-            SubjectError: it could be loaded before, but no longer.
+            SubjectError: it cannot be loaded, or could before, but no longer.
         """
+        if isinstance(self._loaded, SubjectError):  # whatever is asked first starts the first process, and no other is started beside it
+            raise self._loaded
         if self._process is None or not self._process.lives:
             self._process = Process(self._limits)
             try:

@@ -94,12 +94,15 @@ def main() -> int:
                 found, code, complete = verdicts(seed, workers, ["--grid", chosen.grid, *options], Path(folder))
             first = found if first is None else first
             parts = compare(first, found, heuristic)
-            said = f"{len(found):,} checks, exit code {code}, {len(parts.unlike)} unlike the first run"
+            due = 0 if all(each.passes for each in found.values()) else 1  # else a test failed that is no check, or something broke
+            said = (
+                f"{len(found):,} checks, exit code {code}{'' if code == due else f', NOT {due}'}, {len(parts.unlike)} unlike the first run"
+            )
             said += f", {len(parts.either_way)} either way by a heuristic entry{'' if complete else ', NOT COMPLETE'}"
             print(f"run {number + 1}, {workers} worker(s): {said}; {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
             for case in (*parts.unlike[:5], *parts.either_way[:5]):
                 print(f"    {case}", flush=True)  # noqa: T201
-            bad |= bool(parts.unlike) or not complete or not found
+            bad |= bool(parts.unlike) or code != due or not complete or not found
     return bad
 
 

@@ -42,6 +42,15 @@ def test_a_function_is_called_where_the_subject_lives() -> None:
     assert apart.close() is None
 
 
+def test_whatever_is_asked_first_there_is_one_process() -> None:
+    host = Isolated(f"{SUBJECTS}:Right", LIMITS)
+    process = host.call("os:getpid")
+    assert host.environment
+    assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    assert host.call("os:getpid") == process
+    host.close()
+
+
 @pytest.mark.parametrize(("name", "outcome"), [("Right", Outcome.CONFORMS), ("Shifted", Outcome.WRONG_VALUE)])
 def test_the_verdict_is_that_of_this_process(name: str, outcome: Outcome) -> None:
     apart, here = Isolated(f"{SUBJECTS}:{name}", LIMITS), InProcess(f"{SUBJECTS}:{name}", LIMITS)
