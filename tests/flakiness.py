@@ -75,6 +75,18 @@ def compare(first: Verdicts, found: Verdicts, heuristic: Set[str]) -> Unlike:
     return parts
 
 
+def judge(found: Verdicts, code: int, complete: bool, parts: Unlike) -> list[str]:
+    """What is wrong with one run beside the first: checks that differ, an exit code that does not follow, a part missing."""
+    due = 0 if all(each.passes for each in found.values()) else 1  # else a test failed that is no check, or something broke
+    wrong = [
+        (bool(parts.unlike), f"{len(parts.unlike)} unlike the first run"),
+        (code != due, f"exit code {code} instead of {due}"),
+        (not complete, "not complete"),
+        (not found, "no check"),
+    ]
+    return [text for is_so, text in wrong if is_so]
+
+
 def main() -> int:
     """Run and compare."""
     parser = argparse.ArgumentParser(prog="python -m tests.flakiness", description=__doc__)
@@ -86,7 +98,7 @@ def main() -> int:
     chosen, options = parser.parse_known_args()
     heuristic = {entry.id for entry in deviations.load() if entry.heuristic}
     first = found_in(read(chosen.first)) if chosen.first else None
-    bad = False
+    runs = bad = 0
     for number in range(chosen.start - 1, chosen.runs):
         for workers in map(int, chosen.workers.split(",")):
             seed, started = 1000 * number + workers, time.monotonic()
@@ -94,16 +106,16 @@ def main() -> int:
                 found, code, complete = verdicts(seed, workers, ["--grid", chosen.grid, *options], Path(folder))
             first = found if first is None else first
             parts = compare(first, found, heuristic)
-            due = 0 if all(each.passes for each in found.values()) else 1  # else a test failed that is no check, or something broke
+            wrong = judge(found, code, complete, parts)
             said = (
-                f"{len(found):,} checks, exit code {code}{'' if code == due else f', NOT {due}'}, {len(parts.unlike)} unlike the first run"
+                f"{len(found):,} checks, {'; '.join(wrong).upper() or 'the same'}, {len(parts.either_way)} either way by a heuristic entry"
             )
-            said += f", {len(parts.either_way)} either way by a heuristic entry{'' if complete else ', NOT COMPLETE'}"
             print(f"run {number + 1}, {workers} worker(s): {said}; {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
             for case in (*parts.unlike[:5], *parts.either_way[:5]):
                 print(f"    {case}", flush=True)  # noqa: T201
-            bad |= bool(parts.unlike) or code != due or not complete or not found
-    return bad
+            runs, bad = runs + 1, bad + bool(wrong)
+    print(f"{runs} runs, {bad} of them not as the first", flush=True)  # noqa: T201
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
