@@ -12,6 +12,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Keras's own default, wha
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes would drown the report
 
 import keras
+import ml_dtypes  # NumPy's bfloat16, which Keras itself needs
 import numpy as np
 
 from conformance.cases import Case
@@ -19,6 +20,7 @@ from conformance.contract import Shape
 from conformance.probes import Probe
 from conformance.subjects import MODES, Announced, Observed, keras_modes
 from conformance.subjects.frameworks import FRAMEWORKS, avx512
+from reference.arguments import Array
 
 LAYERS_KEPT = 64
 """Built layers kept for other input sizes. The cases of a grid that share a layer stand side by side, so few are enough."""
@@ -54,7 +56,7 @@ class KerasLayers:
         make = keras_modes.forward(mode)  # asked first: a mode that there is not refuses nothing
         kept = self._kept(case, probe)
         run = kept.way("forward", mode, lambda: make(kept.layer, case))
-        x = probe.x if probe.x.dtype == case.compute_dtype else keras.ops.convert_to_tensor(probe.x, case.compute_dtype)
+        x = probe.x if probe.x.dtype == case.compute_dtype else _tensor(probe.x, case.compute_dtype)
         return _observed(run(x))
 
     def gradients(self, case: Case, probe: Probe, mode: str) -> dict[str, Observed]:
@@ -62,7 +64,7 @@ class KerasLayers:
         kept = self._kept(case, probe)
         names = [*case.kernel_names, *(["bias"] if probe.bias is not None else [])]
         run = kept.way("gradients", mode, lambda: make(kept.layer, case, [getattr(kept.layer, name) for name in names]))
-        x, upstream = (keras.ops.convert_to_tensor(operand, case.compute_dtype) for operand in (probe.x, probe.upstream))
+        x, upstream = (_tensor(operand, case.compute_dtype) for operand in (probe.x, probe.upstream))
         found = zip(["input", *names], run(x, upstream), strict=True)
         return {name: _observed(gradient) for name, gradient in found if gradient is not None}
 
@@ -86,7 +88,7 @@ class KerasLayers:
         return _observed(y)
 
     def op(self, case: Case, probe: Probe, mode: str) -> Observed:
-        x, *kernels = (keras.ops.convert_to_tensor(operand, case.compute_dtype) for operand in (probe.x, *probe.kernels))
+        x, *kernels = (_tensor(operand, case.compute_dtype) for operand in (probe.x, *probe.kernels))
         y = _operate(case, x, kernels)
         return _observed(y)
 
@@ -149,9 +151,9 @@ def _made(case: Case, arguments: Mapping[str, Any]) -> Any:
 def _assign(layer: Any, case: Case, probe: Probe) -> None:
     """Give a built layer the weights of the probe."""
     for name, kernel in zip(case.kernel_names, probe.kernels, strict=True):
-        getattr(layer, name).assign(kernel)
+        getattr(layer, name).assign(_in_type(kernel, getattr(layer, name).dtype))
     if probe.bias is not None:
-        layer.bias.assign(probe.bias)
+        layer.bias.assign(_in_type(probe.bias, layer.bias.dtype))
 
 
 def _operate(case: Case, x: Any, kernels: list[Any]) -> Any:
@@ -164,7 +166,16 @@ def _operate(case: Case, x: Any, kernels: list[Any]) -> Any:
     return getattr(keras.ops, name)(x, *kernels, padding=case.padding, data_format=case.data_format, **numbers)
 
 
-def _numpy(y: Any) -> Any:
-    if str(keras.backend.standardize_dtype(y.dtype)) == "bfloat16":  # NumPy has no such type; float32 holds it exactly
-        y = keras.ops.cast(y, "float32")
-    return np.asarray(keras.ops.convert_to_numpy(y))
+def _tensor(operand: Array | None, dtype: str) -> Any:
+    """The operand as a tensor of the backend."""
+    return keras.ops.convert_to_tensor(_in_type(operand, dtype), dtype)
+
+
+def _in_type(operand: Any, dtype: str) -> Any:
+    """The operand converted by NumPy, at once: JAX would compile a conversion for every shape, a third of what its narrow types cost."""
+    return operand.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype, copy=False)
+
+
+def _numpy(y: Any) -> Array:
+    found = np.asarray(keras.ops.convert_to_numpy(y))
+    return found.astype(np.float32) if found.dtype == ml_dtypes.bfloat16 else found  # which holds it exactly, and is NumPy's own
