@@ -191,7 +191,8 @@ class Plan:
             cases = self.model.cases
         else:
             cases = scopes.cases(self.grid, mode, self.backend if self.subject == KERAS else None)
-        return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for dtype in self.dtypes for case in cases)
+        # a case's types side by side: what a framework compiled for float16 serves mixed_float16, too
+        return cases if self.dtypes is None else tuple(replace(case, dtype=dtype) for case in cases for dtype in self.dtypes)
 
     def checks(self, claim: Claim) -> list[tuple[Case, str]]:
         """The cases and modes that a claim is to be checked in."""
