@@ -24,7 +24,7 @@ def lost(planned: Collection[str], reported: Collection[str]) -> list[str]:
 def stale(
     entries: Sequence[Deviation],
     environment: Mapping[str, Any],
-    checks: Sequence[tuple[Case, str, str]],
+    checks: Collection[tuple[Case, str, str]],
     seen: Mapping[str | None, int],
     partial: Collection[str] = (),
     left_out: Collection[tuple[Case, str, str]] = (),

@@ -358,6 +358,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         item.ihook.pytest_runtest_logreport(report=report)
     if not alone:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    item.user_properties.clear()  # the reports have them; pytest keeps every test to the end, and with it the longest thing it had to say
     return True
 
 
@@ -474,7 +475,6 @@ class Collected:
         self._environment: Record | None = None
         self._planned: set[str] = set()
         self._reported: set[str] = set()
-        self._checked: set[tuple[str, str, str]] = set()
         self._writer = config.stash.get(WRITER, None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -492,14 +492,14 @@ class Collected:
         if complete and not self._config.getoption("collectonly"):
             complaints = completeness.lost(self._planned, self._reported)
             wanted = sum(len(self._plan.checks(claim)) for claim in CLAIMS.values())
-            whole = len(self._checked) + self._tally.not_offered.total() == wanted
+            checked = self._tally.keys
+            whole = len(checked) + self._tally.not_offered.total() == wanted
             strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
             if strict and self._environment is not None and whole:
-                checks = [(parse(text), mode, claim) for text, mode, claim in self._checked]
                 complaints += completeness.stale(
-                    self._plan.entries, self._environment, checks, self._tally.deviations, self._plan.scopes, self._plan.left_out
+                    self._plan.entries, self._environment, checked, self._tally.deviations, self._plan.scopes, self._plan.left_out
                 )
-            if self._tally.not_offered and not self._checked:
+            if self._tally.not_offered and not checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")
             if self._plan.model is not None and not self._plan.model.cases:
                 complaints.append(f"nothing was checked: no layer of model {self._plan.model.source} can be tested, see above")
@@ -514,13 +514,13 @@ class Collected:
         """Take from a report what is not for others to see, and announce the case that it is of, unless its worker has."""
         announced = (UNANNOUNCED, True) not in report.user_properties
         self._take(report)
-        if announced:
-            return (yield)
         hook = self._config.hook
-        hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+        if not announced:
+            hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
         yield
-        hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
-        return None
+        if not announced:
+            hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
+        report.keywords = {}  # pytest keeps every report to the end
 
     def _take(self, report: pytest.TestReport) -> None:
         self._reported.add(report.nodeid)
@@ -542,7 +542,6 @@ class Collected:
 
     def _keep(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         self._tally.add(record, failed, text, nodeid)
-        self._checked.add((record["id"], record["mode"], record["claim"]))
         if self._writer:
             self._writer.case(record)
 

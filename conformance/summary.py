@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Container, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from sys import intern
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def smallness(case: Case) -> tuple[int, int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one test found. ``text`` is what it says if it failed."""
+    """What one test found. ``text`` is what it says if it failed, ``nodeid`` the test."""
 
     case: Case
     mode: str
@@ -54,6 +55,7 @@ class Found:
     deviation: str | None
     failed: bool
     text: str
+    nodeid: str
 
     @property
     def key(self) -> Key:
@@ -68,35 +70,33 @@ class Found:
 
 
 class Tally:
-    """Everything that a run found, as it comes in."""
+    """Everything that a run found, as it comes in: of 100,000 checks little more than their outcomes, their cases once for all claims."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[Record, bool, str, str]] = []
-        self.failed: dict[str, bool] = {}
+        self.found: list[Found] = []
+        self.failed: set[str] = set()
+        """Node ids of the tests that failed. An exploration's test comes to many records."""
         self.deviations: Counter[str | None] = Counter()
         self.not_offered: Counter[tuple[str, str, str]] = Counter()
         """How many checks the subject has not, by claim, mode and reason."""
+        self._case = cache(parse)
 
     def add(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
         """``text`` is what the test with this node id says if it failed."""
-        self._found.append((record, failed, text if failed else "", nodeid))
-        self.failed[nodeid] = failed or self.failed.get(nodeid, False)  # an exploration's test comes to many records
-        self.deviations[record["deviation"]] += 1
+        mode, claim, deviation = (each and intern(each) for each in (record["mode"], record["claim"], record["deviation"]))
+        kept = (text, nodeid) if failed else ("", "")
+        self.found.append(Found(self._case(record["id"]), mode, claim, Outcome(record["outcome"]), deviation, failed, *kept))
+        if failed:
+            self.failed.add(nodeid)
+        self.deviations[deviation] += 1
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self.found)
 
     @property
-    def records(self) -> Iterator[Record]:
-        """As they came."""
-        return (record for record, _, _, _ in self._found)
-
-    @cached_property
-    def found(self) -> tuple[Found, ...]:
-        return tuple(
-            Found(parse(record["id"]), record["mode"], record["claim"], Outcome(record["outcome"]), record["deviation"], failed, text)
-            for record, failed, text, _ in self._found
-        )
+    def keys(self) -> set[Key]:
+        """The checks, each once."""
+        return {each.key for each in self.found}
 
     @cached_property
     def failures(self) -> tuple[Found, ...]:
@@ -126,9 +126,7 @@ class Tally:
                 break
             chosen[each.key] = None
         keep = list(chosen)[:TEXTS]
-        return frozenset(
-            nodeid for each, (_, _, _, nodeid) in zip(self.found, self._found, strict=True) if each.failed and each.key in keep
-        )
+        return frozenset(each.nodeid for each in self.failures if each.key in keep)
 
 
 def screen(tally: Tally, width: int) -> Iterator[Line]:
@@ -281,9 +279,9 @@ class Screen:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None, None, None]:
         """Around pytest's own summary: the outermost, so that the last lines are ours."""
-        number = sum(failed for failed in self._tally.failed.values())
+        number = len(self._tally.failed)
         if number > TEXTS and config.get_verbosity() < 2:
-            self._left_out.take(terminalreporter, {nodeid for nodeid, failed in self._tally.failed.items() if failed} - self._tally.telling)
+            self._left_out.take(terminalreporter, self._tally.failed - self._tally.telling)
         try:
             yield
         finally:
