@@ -19,8 +19,8 @@ _MODEL = "model = keras.Sequential([keras.Input({inner}, dtype={dtype!r}), layer
 _FUNCTION = "import tensorflow as tf; run = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec({open}, {dtype!r})]{jit})"
 RUNS = {
     ("graph", "tensorflow"): _FUNCTION.replace("{jit}", ""),
-    ("graph", "jax"): "import jax; run = lambda x: jax.jit(lambda w, x: layer.stateless_call(w, [], x)[0])("
-    "[v.value for v in layer.weights], x)",
+    ("graph", "jax"): "import jax\ndef call(w, x):\n    with keras.StatelessScope(list(zip(layer.weights, w))): return layer(x)\n"
+    "run = lambda x: jax.jit(call)([v.value for v in layer.weights], x)",
     ("graph", "torch"): "import torch; run = lambda x: torch.compile(layer, dynamic=True)(torch.from_numpy(x))",
     ("xla", "tensorflow"): _FUNCTION.replace("{jit}", ", jit_compile=True"),
     ("predict", None): _MODEL + "; run = lambda x: model.predict(x, batch_size=2)",
@@ -137,7 +137,7 @@ DIFFERENTIATION: dict[str, tuple[str, tuple[str, ...]]] = {
     "jax": (
         ", jax",
         (
-            "run = lambda x, *weights: layer.stateless_call(weights, (), x)[0]",
+            "def run(x, *w):\n    with keras.StatelessScope(list(zip(layer.trainable_variables, w))): return layer(x)",
             "found = jax.jit(lambda *at: jax.vjp(run, *at)[1](upstream))(x, *(v.value for v in layer.trainable_variables))",
         ),
     ),

@@ -99,8 +99,15 @@ def _jit(layer: Any, case: Case) -> Run:
     """``jax.jit`` with the weights as arguments, so that they are no constants to fold; compiled by XLA for every size."""
     import jax
 
-    compiled = jax.jit(lambda weights, x: layer.stateless_call(weights, (), x)[0])
-    return lambda x: compiled([variable.value for variable in layer.trainable_variables], x)
+    variables = layer.trainable_variables
+    compiled = jax.jit(lambda weights, x: _called_with(layer, variables, weights, x))
+    return lambda x: compiled([variable.value for variable in variables], x)
+
+
+def _called_with(layer: Any, variables: Sequence[Any], values: Sequence[Any], x: Any) -> Any:
+    """The layer with these values for its variables, as a model calls it: ``layer.stateless_call`` goes around the layer's dtype policy."""
+    with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+        return layer(x)
 
 
 def _compile(layer: Any, case: Case) -> Run:
@@ -271,7 +278,7 @@ def _gradients_jax(layer: Any, case: Case, variables: Sequence[Any]) -> Differen
     import jax
 
     def pulled_back(weights: Sequence[Any], x: Any, upstream: Any) -> Sequence[Any]:
-        _, pull_back = jax.vjp(lambda x, *weights: layer.stateless_call(weights, (), x)[0], x, *weights)
+        _, pull_back = jax.vjp(lambda x, *weights: _called_with(layer, variables, weights, x), x, *weights)
         found: Sequence[Any] = pull_back(upstream)
         return found
 
