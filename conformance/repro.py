@@ -137,7 +137,7 @@ DIFFERENTIATION: dict[str, tuple[str, tuple[str, ...]]] = {
     "jax": (
         ", jax",
         (
-            "def run(x, *w):\n    with keras.StatelessScope(list(zip(layer.trainable_variables, w))): return layer(x)",
+            "model = keras.Sequential([layer]); model(x); run = lambda x, *weights: model.stateless_call(weights, (), x)[0]",
             "found = jax.jit(lambda *at: jax.vjp(run, *at)[1](upstream))(x, *(v.value for v in layer.trainable_variables))",
         ),
     ),
