@@ -356,9 +356,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
+        report.keywords = {}
     if not alone:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    item.user_properties.clear()  # the reports have them; pytest keeps every test to the end, and with it the longest thing it had to say
+    # pytest keeps every test and report to the end: what has been said by now goes, the longest parts of both
+    item.user_properties.clear()
     return True
 
 
@@ -514,13 +516,13 @@ class Collected:
         """Take from a report what is not for others to see, and announce the case that it is of, unless its worker has."""
         announced = (UNANNOUNCED, True) not in report.user_properties
         self._take(report)
+        if announced:
+            return (yield)
         hook = self._config.hook
-        if not announced:
-            hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+        hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
         yield
-        if not announced:
-            hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
-        report.keywords = {}  # pytest keeps every report to the end
+        hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
+        return None
 
     def _take(self, report: pytest.TestReport) -> None:
         self._reported.add(report.nodeid)
