@@ -51,7 +51,7 @@ class Gate:
     def __init__(self, subject: str, entries: tuple[Deviation, ...], host: Host, baseline: Baseline | None = None) -> None:
         self._name = subject
         self._entries = entries
-        self._host = host
+        self.host = host
         self._baseline = baseline
         self._speaking: dict[tuple[str, ...], tuple[Deviation, ...]] = {}
 
@@ -59,7 +59,7 @@ class Gate:
     def environment(self) -> dict[str, Any]:
         """What the subject says that it is; of one that cannot be loaded, why not."""
         try:
-            own = self._host.environment
+            own = self.host.environment
         except SubjectError as error:
             own = {"keras": None, "backend": None, "device": None, "versions": {}, "flags": {}, "error": str(error)}
         return {"subject": self._name, **own}
@@ -86,7 +86,7 @@ class Gate:
         """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
         known, before = self._expected(case, mode, claim)
         try:
-            verdict, seconds = (self._host.alone if _is_fatal(known, before) else self._host.judge)(case, mode, claim)
+            verdict, seconds = (self.host.alone if _is_fatal(known, before) else self.host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)

@@ -198,7 +198,7 @@ class Plan:
         """The cases and modes that a claim is to be checked in."""
         return self._checks(claim) if claim.name in self.claims else []
 
-    @property
+    @cached_property
     def left_out(self) -> list[tuple[Case, str, str]]:
         """The case, mode and claim of every check that is not to be made, since its claim was not asked for."""
         return [(case, mode, name) for name, claim in CLAIMS.items() if name not in self.claims for case, mode in self._checks(claim)]
@@ -235,6 +235,7 @@ TALLY = pytest.StashKey[Tally]()
 COMPLAINTS = pytest.StashKey[list[str]]()
 EXPLORATION = pytest.StashKey[Exploration]()
 CHECKS = pytest.StashKey[int]()
+RUNNING = pytest.StashKey[pytest.Item]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -380,51 +381,54 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[CHECKS] = sum("check" in getattr(item, "fixturenames", ()) for item in items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    item.config.stash[RUNNING] = item
+
+
 class Check:
     """What a test of the gate asks: does this case conform to this claim? Fails, passes, or is a known deviation (xfailed)."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, config: pytest.Config) -> None:
         self._gate = gate
+        self._stash = config.stash
         self._said = False
 
-    def __call__(self, request: pytest.FixtureRequest, case: Case, mode: str, claim: Claim) -> None:
+    def __call__(self, case: Case, mode: str, claim: Claim) -> None:
+        properties = self._stash[RUNNING].user_properties
         try:
             judgement = self._gate.judge(case, mode, claim)
         except NotOfferedError as error:
-            request.node.user_properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
+            properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
             raise pytest.skip.Exception(f"not offered: {error}", _use_item_location=True) from None
         if not self._said:
-            environment = {**self._gate.environment, "checks": request.config.stash[CHECKS]}
-            request.node.user_properties.append((ENVIRONMENT, environment))
+            properties.append((ENVIRONMENT, {**self._gate.environment, "checks": self._stash[CHECKS]}))
             self._said = True
-        request.node.user_properties.append((RECORD, json.dumps(judgement.record)))
+        properties.append((RECORD, json.dumps(judgement.record)))
         if not judgement.passes:
             pytest.fail(judgement.text, pytrace=False)
         if judgement.known:
             raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
 
+# For every test pytest looks up its fixtures, and theirs in turn, and makes each `request` anew: so these are few, one alone asks for the
+# configuration, and a check takes the test that it is asked from out of the stash.
+
+
 @pytest.fixture(scope="session")
-def host(request: pytest.FixtureRequest) -> Iterator[Host]:
-    """Where the subject lives; fails if its process does not come to a good end."""
-    plan = request.config.stash[PLAN]
-    yield plan.host
+def gate(pytestconfig: pytest.Config) -> Iterator[Gate]:
+    """The subject under test and its known deviations; fails if the subject's process does not come to a good end."""
+    plan = pytestconfig.stash[PLAN]
+    yield Gate(plan.subject, plan.entries, plan.host, plan.baseline)
     at_end = plan.host.close()
     if at_end is not None:
         pytest.fail(at_end, pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def gate(request: pytest.FixtureRequest, host: Host) -> Gate:
-    """The subject under test and its known deviations."""
-    plan = request.config.stash[PLAN]
-    return Gate(plan.subject, plan.entries, host, plan.baseline)
-
-
-@pytest.fixture(scope="session")
-def check(gate: Gate) -> Check:
+def check(gate: Gate, pytestconfig: pytest.Config) -> Check:
     """Judges a case by a claim and reports what came out."""
-    return Check(gate)
+    return Check(gate, pytestconfig)
 
 
 @pytest.fixture
@@ -499,7 +503,7 @@ class Collected:
             strict = self._plan.grid in completeness.FULL_GRIDS and self._plan.baseline is None
             if strict and self._environment is not None and whole:
                 complaints += completeness.stale(
-                    self._plan.entries, self._environment, checked, self._tally.deviations, self._plan.scopes, self._plan.left_out
+                    self._plan.entries, self._environment, checked, self._tally.deviations, self._plan.scopes, lambda: self._plan.left_out
                 )
             if self._tally.not_offered and not checked:
                 complaints.append("nothing was checked: the subject offers nothing of what was asked for")

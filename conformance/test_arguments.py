@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.arguments import ARGUMENTS
 from conformance.plugin import Check
 
 
-def test_arguments(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, ARGUMENTS)
+def test_arguments(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, ARGUMENTS)

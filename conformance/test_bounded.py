@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.bounded import BOUNDED
 from conformance.plugin import Check
 
 
-def test_bounded(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, BOUNDED)
+def test_bounded(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, BOUNDED)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.determinism import DETERMINISM
 from conformance.plugin import Check
 
 
-def test_determinism(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, DETERMINISM)
+def test_determinism(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, DETERMINISM)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.errors import ERRORS
 from conformance.plugin import Check
 
 
-def test_errors(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, ERRORS)
+def test_errors(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, ERRORS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.forward import FORWARD
 from conformance.plugin import Check
 
 
-def test_forward(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, FORWARD)
+def test_forward(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, FORWARD)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.gradients import GRADIENTS
 from conformance.plugin import Check
 
 
-def test_gradients(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, GRADIENTS)
+def test_gradients(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, GRADIENTS)

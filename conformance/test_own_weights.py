@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.own_weights import OWN_WEIGHTS
 from conformance.plugin import Check
 
 
-def test_own_weights(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, OWN_WEIGHTS)
+def test_own_weights(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, OWN_WEIGHTS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.repeated import REPEATED
 from conformance.plugin import Check
 
 
-def test_repeated(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, REPEATED)
+def test_repeated(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, REPEATED)

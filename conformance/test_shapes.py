@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.shapes import SHAPES
 from conformance.plugin import Check
 
 
-def test_shapes(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, SHAPES)
+def test_shapes(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, SHAPES)

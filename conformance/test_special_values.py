@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conformance.cases import Case
 from conformance.claims.special_values import SPECIAL_VALUES
 from conformance.plugin import Check
 
 
-def test_special_values(check: Check, request: pytest.FixtureRequest, case: Case, mode: str) -> None:
-    check(request, case, mode, SPECIAL_VALUES)
+def test_special_values(check: Check, case: Case, mode: str) -> None:
+    check(case, mode, SPECIAL_VALUES)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from conformance.isolated import Host
+from conformance.gate import Gate
 from conformance.outcomes import Outcome, Verdict
 from conformance.upsampling import CUBIC_TABLE, OTHER_CUBIC, POSITIONS, Deviation, Resampling, bound, grid, judge, known_deviation
 from reference import upsampling
@@ -28,9 +28,9 @@ Subject = Callable[..., Any]
 
 
 @pytest.fixture
-def subject(host: Host) -> Subject:
+def subject(gate: Gate) -> Subject:
     """Keras, where it lives: it is not imported here."""
-    return lambda name, *arguments: host.call(f"conformance.subjects.keras_upsampling:{name}", *arguments)
+    return lambda name, *arguments: gate.host.call(f"conformance.subjects.keras_upsampling:{name}", *arguments)
 
 
 def run(subject: Subject, case: Resampling, x: Array) -> Array:

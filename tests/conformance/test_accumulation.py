@@ -83,3 +83,9 @@ def test_a_bad_key_is_one_line_that_says_where(tmp_path: Path, line: str, says: 
         entries(tmp_path, OWN + line)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_entry_that_is_no_table_is_said_in_these_words(tmp_path: Path) -> None:
+    with pytest.raises(EntriesError) as caught:
+        entries(tmp_path, "accumulation = [1]")
+    assert str(caught.value).endswith("own.toml:entry 1: an accumulation must be a table, got 1")

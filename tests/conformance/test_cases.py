@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.cases import DATA_FORMATS, DTYPES, LAYERS, Case, CaseError, parse
-from conformance.grids import BOUNDS, grid
+from conformance.grids import BOUNDS, grid, misused
 
 numbers = st.integers(1, 10**6)
 
@@ -50,6 +50,15 @@ def test_every_case_of_a_grid_reads_back_and_no_two_share_an_id(name: str) -> No
     ids = [str(case) for case in grid(name)]
     assert tuple(map(parse, ids)) == grid(name)
     assert len(set(ids)) == len(ids)
+
+
+def test_every_misuse_reads_back() -> None:
+    ids = [str(case) for case in misused()]
+    assert tuple(map(parse, ids)) == tuple(misused())
+    assert len(set(ids)) == len(ids)
+    misuse = "conv2d-valid-in2x5x6x4-k3x2-f4-s1x1-filters=negative@symbolic"
+    assert parse(misuse).misuse == "filters=negative@symbolic"
+    assert str(parse(misuse)) == misuse
 
 
 def test_ids_are_written_as_documented() -> None:

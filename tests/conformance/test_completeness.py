@@ -69,5 +69,5 @@ def test_an_entry_that_may_occur_in_a_claim_that_was_not_asked_for_is_left_alone
     for body in ("where = { batch = 2 }", "where = { batch = [1, 2] }\nheuristic = true"):
         one = entry(tmp_path, body)
         assert len(stale([one], ENVIRONMENT, checks, {})) == 1
-        assert stale([one], ENVIRONMENT, checks, {}, (), [(CASES[1], "eager", "forward")]) == []
-        assert len(stale([one], ENVIRONMENT, checks, {}, (), [(CASES[1], "eager", "shapes")])) == 1
+        assert stale([one], ENVIRONMENT, checks, {}, (), lambda: [(CASES[1], "eager", "forward")]) == []
+        assert len(stale([one], ENVIRONMENT, checks, {}, (), lambda: [(CASES[1], "eager", "shapes")])) == 1

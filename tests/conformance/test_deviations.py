@@ -174,6 +174,17 @@ def test_a_default_output_padding_is_none(tmp_path: Path) -> None:
     assert not known.covers(CASE, "eager", "forward")
 
 
+def test_an_entry_speaks_of_misuses_only_if_it_says_so(tmp_path: Path) -> None:
+    case = parse("conv2d-valid-in2x5x6x4-k3x2-f4-s1x1")
+    misuse = replace(case, misuse="filters=negative")
+    silent = entry(tmp_path, 'where = { layer = "conv2d" }')
+    assert silent.covers(case, "eager", "errors")
+    assert not silent.covers(misuse, "eager", "errors")
+    speaking = entry(tmp_path, 'where = { layer = "conv2d", argument = "filters" }')
+    assert speaking.covers(misuse, "eager", "errors")
+    assert not speaking.covers(case, "eager", "errors")
+
+
 def test_the_first_entry_that_covers_a_case_speaks_of_it(tmp_path: Path) -> None:
     other, wide = entry(tmp_path, 'where = { layer = "conv2d" }'), entry(tmp_path, "")
     assert deviations.covering([other, wide], CASE, "eager", "forward") is wide

@@ -7,8 +7,11 @@ import pytest
 
 from conformance import oracles
 from conformance.cases import parse
-from conformance.outcomes import Outcome
+from conformance.formats import FORMATS
+from conformance.oracles import FLOAT32_SUMS, PROBABLE, Arithmetic
+from conformance.outcomes import Outcome, Verdict
 from conformance.probes import UntrustedCaseError
+from conformance.rounding import Sums
 from conformance.subjects import Observed
 
 CASE = parse("conv2d-valid-in1x4x5x1-k1x1-f2-s1x1")
@@ -146,3 +149,128 @@ def test_a_picture_is_cut_where_it_is_too_large_and_says_so(rows: int, columns: 
     assert lines[0] == f"where it differs, {rows} x {columns} (X differs, . equal):"
     row = "X" * min(columns, 64) + (" …" if columns > 64 else "")
     assert lines[1:] == [row] * min(rows, 16) + ["…"] * (rows > 16)
+
+
+def test_a_picture_of_three_axes_lies_over_the_two_last() -> None:
+    case = parse("conv3d-valid-in1x2x3x4x1-k1x1x1-f2-s1x1x1")
+    wrong = np.zeros((1, 2, 3, 4, 2), dtype=bool)
+    wrong[0, 0, 1, 0, 0] = wrong[0, 1, 2, 3, 1] = True
+    assert oracles.picture(case, wrong).splitlines() == ["where it differs, 3 x 4 (X differs, . equal):", "....", "X...", "...X"]
+
+
+def test_only_the_gradient_of_the_input_has_a_picture() -> None:
+    wrong = np.zeros((1, 4, 5, 2), dtype=bool)
+    wrong[0, 2, 1, 0] = True
+    assert oracles.gradient_picture(CASE, "input")(wrong) == oracles.picture(CASE, wrong)
+    assert oracles.gradient_picture(CASE, "kernel")(wrong) == ""
+    assert oracles.gradient_picture(CASE, "bias")(wrong) == ""
+
+
+FLOAT32, HALF = FORMATS["float32"], FORMATS["float16"]
+
+
+def sums(value: object, magnitude: object = 1.0, stages: tuple[float, ...] = (4.0,)) -> Sums:
+    """Sums by hand; ``value`` is exact."""
+    exact = np.asarray(value, np.float64)
+    terms = tuple(np.full(exact.shape, each) for each in stages)
+    return Sums(exact, np.zeros(()), np.broadcast_to(np.asarray(magnitude, np.float64), exact.shape).copy(), terms, 0.0)
+
+
+def within(known: Sums, values: object, arithmetic: Arithmetic, what: str = "") -> Verdict:
+    return oracles.bounded(known, observed(values, arithmetic.dtype), arithmetic, lambda wrong: f"drawn: {wrong.tolist()}", what)
+
+
+def test_what_lies_outside_the_bound_is_said_in_these_words() -> None:
+    known = sums([[1.0, 2.0], [3.0, 4.0]])
+    bound = known.bound(FLOAT32)[1, 0]
+    verdict = within(known, np.array([[1.0, 2.0], [3.5, 4.25]]), Arithmetic(FLOAT32, "float32"), "the result: ")
+    assert verdict == Verdict(
+        Outcome.WRONG_VALUE,
+        "the result: 2 of 4 elements lie outside the rounding error bound, first at [1, 0]:"
+        f" expected 3 within {bound:.3g}, got 3.5\ndrawn: [[False, False], [True, True]]",
+        at=(1, 0),
+        error_in_bounds=float(f"{0.5 / bound:.4g}"),
+    )
+
+
+def test_the_largest_error_is_given_in_units_of_the_bound() -> None:
+    known = sums([1.0, 2.0])
+    bound = known.bound(FLOAT32)
+    verdict = within(known, known.value + [0.25, -0.75] * bound, Arithmetic(FLOAT32, "float32"))
+    assert (verdict.outcome, verdict.error_in_bounds) == (Outcome.CONFORMS, 0.75)
+    assert within(known, known.value, Arithmetic(FLOAT32, "float32")).error_in_bounds == 0.0
+    # the edge belongs to the bound
+    assert within(known, known.value + bound, Arithmetic(FLOAT32, "float32")).error_in_bounds == 1.0
+    assert within(known, known.value - 1.001 * bound, Arithmetic(FLOAT32, "float32")).outcome == Outcome.WRONG_VALUE
+
+
+def test_an_element_without_a_bound_or_beyond_all_numbers_has_no_error_to_measure() -> None:
+    exact = sums([0.5], 0.5, (0.0,))
+    assert within(exact, [0.5], Arithmetic(FLOAT32, "float32")).error_in_bounds == 0.0
+    assert within(exact, [0.25], Arithmetic(FLOAT32, "float32")).error_in_bounds == 0.0
+    assert within(sums([1e5], 1e5), np.array([np.inf], np.float16), Arithmetic(HALF, "float16")) == Verdict(
+        Outcome.CONFORMS, error_in_bounds=0.0, characteristics={FLOAT32_SUMS: False}
+    )
+
+
+def test_only_sums_of_narrow_types_in_one_stage_can_be_sums_in_float32() -> None:
+    half = Arithmetic(HALF, "float16")
+    assert within(sums([1.0]), np.ones(1, np.float16), half).characteristics == {FLOAT32_SUMS: True}
+    assert within(sums([1.0], stages=(4.0, 4.0)), np.ones(1, np.float16), half).characteristics == {}
+    assert within(sums([1.0]), [1.0], Arithmetic(FLOAT32, "float32")).characteristics == {}
+    narrow = Arithmetic(HALF, "float16", zero_mean=True)
+    assert within(sums([1.0]), np.ones(1, np.float16), narrow).characteristics == {FLOAT32_SUMS: True}
+    off = np.ones(1, np.float16) + HALF.roundoff * 2
+    assert within(sums([1.0]), off.astype(np.float16), half).characteristics == {FLOAT32_SUMS: False}
+
+
+def test_errors_that_average_out_are_held_to_the_probable_bound_too() -> None:
+    known, arithmetic = sums(np.ones(2), stages=(10000.0,)), Arithmetic(FLOAT32, "float32", zero_mean=True)
+    assert within(known, known.value, arithmetic).characteristics == {PROBABLE: True}
+    beyond = within(known, known.value + [0.0, 0.9] * known.bound(FLOAT32), arithmetic)
+    assert (beyond.outcome, beyond.characteristics) == (Outcome.CONFORMS, {PROBABLE: False})
+
+
+def test_errors_that_all_lean_one_way_are_wrong_in_these_words() -> None:
+    known, arithmetic = sums(np.ones(2000)), Arithmetic(FLOAT32, "float32", zero_mean=True)
+    leaning = known.value + 0.5 * FLOAT32.roundoff
+    verdict = within(known, leaning, arithmetic, "the result: ")
+    assert verdict.outcome == Outcome.WRONG_VALUE
+    assert verdict.message.startswith("the result: over 2,000 elements ")
+    assert verdict.error_in_bounds == float(f"{(0.5 * FLOAT32.roundoff / known.bound(FLOAT32)).max():.4g}")
+    assert verdict.characteristics == {PROBABLE: True}
+    assert within(known, leaning, Arithmetic(FLOAT32, "float32")).outcome == Outcome.CONFORMS
+
+
+def test_shape_and_type_are_said_of_what_they_are_of() -> None:
+    message = within(sums([1.0]), np.ones(2), Arithmetic(FLOAT32, "float32"), "the result: ").message
+    assert message.startswith("the result: expected shape (1,), got (2,)")
+    other = oracles.bounded(sums([1.0]), observed(np.ones(1), "float64"), Arithmetic(FLOAT32, "float32"), str, "the result: ")
+    assert other.message.startswith("the result: expected dtype float32, got float64")
+
+
+@pytest.mark.parametrize(
+    ("exact", "magnitude", "got", "right"),
+    [
+        # on the edge: what reaches the largest number, with its bound, may overflow, and what reaches past it by more must
+        (65504.0, 65504.0, np.inf, True),
+        (-65504.0, 65504.0, -np.inf, True),
+        (-65504.0, 65504.0, np.inf, False),
+        (-70000.0, 70000.0, -65504.0, False),
+        (-70000.0, 70000.0, np.nan, False),
+        (70000.0, 70000.0, -np.inf, False),
+        (-30000.0, 150000.0, -np.inf, True),
+        (-30000.0, 150000.0, np.inf, False),
+        (70000.0, 250000.0, 65504.0, False),  # its value cannot be told, but is far from this
+        (70000.0, 250000.0, np.nan, True),  # 160,000 - 90,000
+    ],
+)
+def test_overflow_to_either_side(exact: float, magnitude: float, got: float, right: bool) -> None:
+    verdict = within(sums([exact], magnitude, (2.0,)), np.array([got], np.float16), Arithmetic(HALF, "float16"))
+    assert (verdict.outcome == Outcome.CONFORMS) is right, verdict.message
+
+
+def test_an_infinity_among_small_numbers_is_wrong() -> None:
+    verdict = within(sums([1.0, 2.0]), np.array([1.0, np.inf]), Arithmetic(FLOAT32, "float32"))
+    assert (verdict.outcome, verdict.at) == (Outcome.WRONG_VALUE, (1,))
+    assert within(sums([1.0, 2.0]), np.array([np.nan, 2.0]), Arithmetic(FLOAT32, "float32")).at == (0,)
