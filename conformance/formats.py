@@ -27,14 +27,6 @@ class Format(NamedTuple):
         """The largest finite number."""
         return (2.0 - 2.0 ** (1 - self.bits)) * 2.0**self.most
 
-    @property
-    def overflow(self) -> float:
-        """From here on rounding to nearest gives Inf, or from just behind: half a unit in the last place past the largest number.
-
-        Given as a float64, which it exceeds for float64 itself: Inf there.
-        """
-        return self.largest + 2.0 ** (self.most - self.bits)
-
 
 FORMATS = {
     "float64": Format(53, -1022, 1023),

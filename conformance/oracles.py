@@ -79,8 +79,8 @@ def bounded(sums: Sums, observed: Observed, arithmetic: Arithmetic, draw: Callab
     """Same shape, same type, and every element within its rounding error bound of the exact one; see `conformance.rounding`.
 
     Overflow: with P and N the sums of the positive and of the negative terms' magnitudes, an element may be Inf if P and the bound
-    reach past the largest number, -Inf if N does, NaN if both do. It must be Inf if the exact element and the bound lie past where rounding
-    gives Inf, and N cannot overflow. All others must be finite.
+    reach past the largest number, -Inf if N does, NaN if both do. All others must be finite. An exact element past the largest number by
+    more than the bound must not be: no finite one is within its bound.
 
     Statistics over many elements, where the data allow them, come last. `Verdict.characteristics` say whether errors are within the
     probable bound, and for types narrower than float32 whether they are those of float32 sums that are rounded once.
@@ -125,16 +125,12 @@ def _not_within(sums: Sums, values: Array, error: Array, bound: Array, number: F
     finite = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         wrong = ~(error <= bound)
-    if finite.all() and float(sums.magnitude.max(initial=0.0)) <= number.largest / 2:
+    if finite.all():
         return wrong
     positive, negative = (sums.magnitude + sums.value) / 2 + bound, (sums.magnitude - sums.value) / 2 + bound
-    may_be_inf, may_be_minus_inf = positive >= number.largest, negative >= number.largest
-    must_be_inf = (sums.value - bound > number.overflow) & ~may_be_minus_inf
-    must_be_minus_inf = (-sums.value - bound > number.overflow) & ~may_be_inf
+    may_be_inf, may_be_minus_inf = positive > number.largest, negative > number.largest
     allowed = np.select(
-        [finite, values == np.inf, values == -np.inf],
-        [~wrong & ~must_be_inf & ~must_be_minus_inf, may_be_inf, may_be_minus_inf],
-        default=may_be_inf & may_be_minus_inf,
+        [finite, values == np.inf, values == -np.inf], [~wrong, may_be_inf, may_be_minus_inf], default=may_be_inf & may_be_minus_inf
     )
     return np.asarray(~allowed)
 

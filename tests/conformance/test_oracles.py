@@ -11,7 +11,7 @@ from conformance.formats import FORMATS
 from conformance.oracles import FLOAT32_SUMS, PROBABLE, Arithmetic
 from conformance.outcomes import Outcome, Verdict
 from conformance.probes import UntrustedCaseError
-from conformance.rounding import Sums
+from conformance.rounding import Sums, probable
 from conformance.subjects import Observed
 
 CASE = parse("conv2d-valid-in1x4x5x1-k1x1-f2-s1x1")
@@ -216,6 +216,8 @@ def test_an_element_without_a_bound_or_beyond_all_numbers_has_no_error_to_measur
 def test_only_sums_of_narrow_types_in_one_stage_can_be_sums_in_float32() -> None:
     half = Arithmetic(HALF, "float16")
     assert within(sums([1.0]), np.ones(1, np.float16), half).characteristics == {FLOAT32_SUMS: True}
+    edge = sums([0.0]).rounded_once(FLOAT32, HALF)
+    assert within(sums([0.0]), edge, half).characteristics == {FLOAT32_SUMS: True}
     assert within(sums([1.0], stages=(4.0, 4.0)), np.ones(1, np.float16), half).characteristics == {}
     assert within(sums([1.0]), [1.0], Arithmetic(FLOAT32, "float32")).characteristics == {}
     narrow = Arithmetic(HALF, "float16", zero_mean=True)
@@ -227,6 +229,8 @@ def test_only_sums_of_narrow_types_in_one_stage_can_be_sums_in_float32() -> None
 def test_errors_that_average_out_are_held_to_the_probable_bound_too() -> None:
     known, arithmetic = sums(np.ones(2), stages=(10000.0,)), Arithmetic(FLOAT32, "float32", zero_mean=True)
     assert within(known, known.value, arithmetic).characteristics == {PROBABLE: True}
+    around = sums(np.zeros(2), stages=(10000.0,))
+    assert within(around, probable(around, FLOAT32), arithmetic).characteristics == {PROBABLE: True}
     beyond = within(known, known.value + [0.0, 0.9] * known.bound(FLOAT32), arithmetic)
     assert (beyond.outcome, beyond.characteristics) == (Outcome.CONFORMS, {PROBABLE: False})
 
@@ -252,10 +256,11 @@ def test_shape_and_type_are_said_of_what_they_are_of() -> None:
 @pytest.mark.parametrize(
     ("exact", "magnitude", "got", "right"),
     [
-        # on the edge: what reaches the largest number, with its bound, may overflow, and what reaches past it by more must
+        # on the edge: what reaches past the largest number, with its bound, may overflow, and what reaches past it by more than that must
         (65504.0, 65504.0, np.inf, True),
         (-65504.0, 65504.0, -np.inf, True),
         (-65504.0, 65504.0, np.inf, False),
+        (70000.0, 70000.0, 65504.0, False),
         (-70000.0, 70000.0, -65504.0, False),
         (-70000.0, 70000.0, np.nan, False),
         (70000.0, 70000.0, -np.inf, False),
@@ -268,6 +273,19 @@ def test_shape_and_type_are_said_of_what_they_are_of() -> None:
 def test_overflow_to_either_side(exact: float, magnitude: float, got: float, right: bool) -> None:
     verdict = within(sums([exact], magnitude, (2.0,)), np.array([got], np.float16), Arithmetic(HALF, "float16"))
     assert (verdict.outcome == Outcome.CONFORMS) is right, verdict.message
+
+
+def test_what_is_not_rounded_overflows_only_past_the_largest_number() -> None:
+    half, inf = Arithmetic(HALF, "float16"), np.array([np.inf], np.float16)
+    for sign in (1, -1):
+        assert within(sums([65504.0 * sign], 65504.0, (0.0,)), inf * sign, half).outcome == Outcome.WRONG_VALUE
+        assert within(sums([65505.0 * sign], 65505.0, (0.0,)), inf * sign, half).outcome == Outcome.CONFORMS
+
+
+def test_an_empty_result_has_no_error() -> None:
+    verdict = oracles.bounded(sums(np.ones((0, 3))), observed(np.ones((0, 3))), Arithmetic(FLOAT32, "float32"), str)
+    assert verdict == Verdict(Outcome.CONFORMS, error_in_bounds=0.0)
+    assert oracles.bounded(sums([1.0]), observed(np.ones(2)), Arithmetic(FLOAT32, "float32"), str).message.startswith("expected shape")
 
 
 def test_an_infinity_among_small_numbers_is_wrong() -> None:
