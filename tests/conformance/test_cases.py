@@ -175,6 +175,10 @@ EXPECTED_PART = (
         ("conv2d-same", "case id 'conv2d-same' lacks its part 'in' (input_shape)"),
         ("conv2d-same-x9", f"cannot read 'x9' in case id 'conv2d-same-x9': expected one of {EXPECTED_PART}"),
         ("conv2d-same-f1x2", "cannot read 'f1x2' in case id 'conv2d-same-f1x2': expected one number"),
+        (
+            "conv2d-same-in1x4x4x1-k1x1-f1-s1x1-colour=red",
+            "case id 'conv2d-same-in1x4x4x1-k1x1-f1-s1x1-colour=red': unknown misuse 'colour=red' of conv2d: see conformance.misuses",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said_in_these_words(text: str, message: str) -> None:
