@@ -37,6 +37,7 @@ AXIS_FACTS = (
     "windows_cut",
     "output_with_other_padding",
     "output",
+    "places",
 )
 
 
@@ -110,7 +111,8 @@ def axis_facts(case: Case) -> tuple[Facts, ...]:
     element first and divides as C does; 0 or less where none fits.
     ``windows_cut`` is ``trunc((n - e + s) / s)``, the same without sampling.
     ``output`` is the size of the result, ``output_with_other_padding`` how many windows of a convolution fit if the total padding is that
-    of the other axis, of three the one at the other end. These two, ``total_padding`` and ``rest`` are None where an error is due.
+    of the other axis, of three the one at the other end. ``places`` is how many places the kernel is put at: the output of a convolution,
+    the input of a transposed one. These three, ``total_padding`` and ``rest`` are None where an error is due.
     """
     paddings = case.output_padding or (None,) * case.rank
     known = _geometry(case)
@@ -176,4 +178,5 @@ def _axis(n: int, k: int, s: int, d: int, p: int | None, padding: str, transpose
         "windows_cut": int((n - span + s) / s),
         "output_with_other_padding": swapped,
         "output": None if axis is None else axis.big if transposed else axis.small,
+        "places": None if axis is None else axis.small,
     }

@@ -64,7 +64,7 @@ _NATURAL = {("==", 0), (">=", 1), (">=", 2), ("<=", -1), ("<=", 0), (">=", 0), (
 _REMOTE = {
     # what follows from fields, the less plain the more it takes to work out
     "dilation": 0.02, "effective_kernel": 0.3, "kernel_minus_stride": 0.25, "kernel_minus_size": 0.3, "size_mod_stride": 0.3,
-    "total_padding": 0.35, "output": 0.5, "windows_per_phase": 0.9, "windows_cut": 0.9, "filters_match_width": 0.1,
+    "total_padding": 0.35, "output": 0.5, "places": 0.7, "windows_per_phase": 0.9, "windows_cut": 0.9, "filters_match_width": 0.1,
     "empty": 0.1, "refused": 0.1,
     # what grids only spread over the cases: where a failure seems to hang on it, that may be coincidence
     "size": 0.1, "groups": 0.1, "depth_multiplier": 0.1, "use_bias": 0.1, "batch": 0.6, "channels": 0.6, "filters": 0.6, "data": 0.6,
@@ -77,7 +77,7 @@ _PARITY = ("size", "kernel", "effective_kernel", "kernel_minus_stride", "total_p
 _COUNTS = ("channels", "filters", "groups")
 """Facts whose names are plurals."""
 
-_GAPS_MEAN_REFUSED = ("output", "total_padding")
+_GAPS_MEAN_REFUSED = ("output", "places", "total_padding")
 """Facts without a value where an error is due, for which there is a fact of its own."""
 
 
@@ -675,6 +675,7 @@ _NAMES = {
     "windows_per_phase": "windows per phase",
     "windows_cut": "windows, the quotient cut",
     "output": "output size",
+    "places": "places of the kernel",
 }
 _DIFFERENCES = {"kernel_minus_stride": ("kernel", "stride"), "kernel_minus_size": ("effective kernel", "input size")}
 _BOOLEANS = {

@@ -60,17 +60,17 @@ CASES: dict[str, dict[str, Any]] = {
 AXES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # height: windows start at 0 and 3 and reach one element each, of 5 one is left; width: 1 before, 1 after
     "conv2d-same-in1x5x4x1-k1x3-f1-s3x1": (
-        {"total_padding": 0, "rest": 1, "output": 2, "output_with_other_padding": 3},
+        {"total_padding": 0, "rest": 1, "output": 2, "places": 2, "output_with_other_padding": 3},
         {"total_padding": 2, "rest": 0, "output": 4, "output_with_other_padding": 2},
     ),
     # height: stamps reach 2 * 2 + 3 = 7, the output is 6; width: stamps of 2 at 0 and 3 reach 5, the output is 6
     "conv2d_transpose-same-in1x3x2x1-k3x2-f1-s2x3": (
-        {"total_padding": 1, "rest": 0, "output": 6, "kernel_minus_stride": 1},
-        {"total_padding": 0, "rest": 1, "output": 6, "kernel_minus_stride": -1},
+        {"total_padding": 1, "rest": 0, "output": 6, "places": 3, "kernel_minus_stride": 1},
+        {"total_padding": 0, "rest": 1, "output": 6, "places": 2, "kernel_minus_stride": -1},
     ),
     # a window of 5 over 4 fits nowhere
     "conv2d-valid-in1x4x4x1-k3x1-f1-s1x1-d2x1": (
-        {"total_padding": None, "rest": None, "output": None, "output_with_other_padding": None, "windows_per_phase": 0, "windows_cut": 0},
+        {"total_padding": None, "rest": None, "output": None, "places": None, "windows_per_phase": 0, "windows_cut": 0},
         {"total_padding": None, "rest": None, "output": None, "output_with_other_padding": None, "windows_per_phase": 4},
     ),
     # width padded by the height's nothing: a window of 4 over 1 fits nowhere
