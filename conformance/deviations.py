@@ -16,8 +16,8 @@
 An entry that names no claim speaks of all that run a layer on data, one of a wrong result only of those that hold it against a definition.
 
 Strict means: a covered case that conforms fails the run, since the entry is then too wide or out of date. Of a ``heuristic`` entry
-the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. A case that an entry says crashes or
-hangs is run in a process of its own.
+the covered cases may conform, but not all of them: if none deviates in a full grid, the run fails. Where one does not come out as it says,
+the next entry speaks. A case that an entry says crashes or hangs is run in a process of its own.
 """
 
 from __future__ import annotations
@@ -92,9 +92,17 @@ def load(paths: Iterable[Path] = ()) -> tuple[Deviation, ...]:
     return tuple(entries.values())
 
 
-def covering(entries: Sequence[Deviation], case: Case, mode: str, claim: str) -> Deviation | None:
-    """The first of the entries, all of which must apply, that speaks of this case."""
-    return next((entry for entry in entries if entry.covers(case, mode, claim)), None)
+def covering(entries: Sequence[Deviation], case: Case, mode: str, claim: str, verdict: Verdict | None = None) -> Deviation | None:
+    """The first of the entries, all of which must apply, that speaks of this case.
+
+    A heuristic one need not show. Where it does not say this verdict, the next speaks if it does, unless that is heuristic and the next to
+    it does, and so on.
+    """
+    covers = (entry for entry in entries if entry.covers(case, mode, claim))
+    first = entry = next(covers, None)
+    while verdict is not None and entry is not None and not entry.says(verdict):
+        entry = next(covers, None) if entry.heuristic else None
+    return entry or first
 
 
 def _entry(raw: dict[str, Any]) -> Deviation:

@@ -76,11 +76,14 @@ class Gate:
     def _expected(self, case: Case, mode: str, claim: Claim) -> tuple[Deviation | None, Outcome | None]:
         """The deviation that covers the check, and what it came to in the baseline."""
         before = self._baseline.outcome(case, mode, claim.name) if self._baseline else None
+        return self._covering(case, mode, claim), before
+
+    def _covering(self, case: Case, mode: str, claim: Claim, verdict: Verdict | None = None) -> Deviation | None:
         scope = {"layer": case.layer, "padding": case.padding, "mode": mode, "claim": claim.name}
         key = tuple(scope.values())
         if key not in self._speaking:  # most entries speak of other layers, and few layers are met by turns
             self._speaking[key] = tuple(entry for entry in self._known if entry.speaks_of(**scope))
-        return deviations.covering(self._speaking[key], case, mode, claim.name), before
+        return deviations.covering(self._speaking[key], case, mode, claim.name, verdict)
 
     def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
         """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
@@ -89,6 +92,8 @@ class Gate:
             verdict, seconds = (self.host.alone if _is_fatal(known, before) else self.host.judge)(case, mode, claim)
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
+        if known is not None:
+            known = self._covering(case, mode, claim, verdict)
         held = _held_to_entry(verdict, known, claim.name) if before is None else _held_to_baseline(verdict, known, before)
         record = case_record(case, claim.name, mode, verdict, held.deviation, seconds, held.passes)
         return Judgement(record, held.why if held.passes else self._text(case, mode, claim, verdict, held.why))

@@ -81,7 +81,7 @@ class _Check(NamedTuple):
         return self.verdict.outcome == Outcome.CONFORMS
 
     def covering(self, known: Sequence[Deviation]) -> Deviation | None:
-        return deviations.covering(known, self.case, self.mode, self.claim)
+        return deviations.covering(known, self.case, self.mode, self.claim, self.verdict)
 
     def explained_by(self, entry: Deviation | None) -> bool:
         """Whether the outcome is what this entry says, or conforms and may."""

@@ -174,6 +174,29 @@ def test_a_default_output_padding_is_none(tmp_path: Path) -> None:
     assert not known.covers(CASE, "eager", "forward")
 
 
+def test_where_a_heuristic_entry_does_not_show_the_next_one_speaks(tmp_path: Path) -> None:
+    crash, again, declined, last = (
+        replace(entry(tmp_path, ""), id=name, outcome=Outcome(outcome), heuristic=heuristic)
+        for name, outcome, heuristic in (
+            ("crash", "crashed", True),
+            ("again", "wrong_shape", True),
+            ("declined", "declined", False),
+            ("last", "wrong_value", False),
+        )
+    )
+    entries = [crash, again, declined, last]
+
+    def speaking(*outcomes: Outcome) -> list[str]:
+        found = [deviations.covering(entries, CASE, "eager", "forward", Verdict(outcome)) for outcome in outcomes]
+        return [each.id if each else "" for each in found]
+
+    assert deviations.covering(entries, CASE, "eager", "forward") is crash
+    assert speaking(Outcome.CRASHED, Outcome.WRONG_SHAPE, Outcome.DECLINED) == ["crash", "again", "declined"]
+    # behind one that always shows nothing is asked, and what nobody says the first is held to
+    assert speaking(Outcome.WRONG_VALUE, Outcome.ACCEPTED, Outcome.CONFORMS) == ["crash", "crash", "crash"]
+    assert deviations.covering([], CASE, "eager", "forward", Verdict(Outcome.CRASHED)) is None
+
+
 def test_an_entry_speaks_of_misuses_only_if_it_says_so(tmp_path: Path) -> None:
     case = parse("conv2d-valid-in2x5x6x4-k3x2-f4-s1x1")
     misuse = replace(case, misuse="filters=negative")

@@ -210,6 +210,17 @@ def test_another_outcome_than_the_recorded_one_fails_the_run(tmp_path: Path) -> 
     assert "deviation 'own' says declined" in done.stdout
 
 
+def test_what_a_heuristic_entry_does_not_show_the_next_may_say(tmp_path: Path) -> None:
+    crash = DEVIATION.format(outcome="crashed").replace("own", "crash") + "heuristic = true\n"
+    entries, results = tmp_path / "own.toml", tmp_path / "run.jsonl"
+    for outcome, code in (("wrong_value", 0), ("declined", 1)):
+        entries.write_text(crash + DEVIATION.format(outcome=outcome), encoding="utf-8")
+        case = ("--case", "conv2d_transpose-valid-in1x3x2x1-k2x3-f1-s1x1")
+        done = gate("--deviations", str(entries), "--results", str(results), *case, subject="Shifted")
+        assert done.returncode == code, done.stdout
+        assert [line["deviation"] for line in records(results) if line["kind"] == "case"] == ["crash" if code else "own"]
+
+
 def test_an_entry_that_covers_nothing_fails_a_full_grid(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(DEVIATION.format(outcome="declined").replace("size = 3", "size = 77"), encoding="utf-8")
     done = gate("--deviations", str(tmp_path / "own.toml"), "-n", "2", "-q")
