@@ -195,6 +195,7 @@ def test_where_a_heuristic_entry_does_not_show_the_next_one_speaks(tmp_path: Pat
     # behind one that always shows nothing is asked, and what nobody says the first is held to
     assert speaking(Outcome.WRONG_VALUE, Outcome.ACCEPTED, Outcome.CONFORMS) == ["crash", "crash", "crash"]
     assert deviations.covering([], CASE, "eager", "forward", Verdict(Outcome.CRASHED)) is None
+    assert deviations.covering([crash], CASE, "eager", "forward", Verdict(Outcome.DECLINED)) is crash
 
 
 def test_an_entry_speaks_of_misuses_only_if_it_says_so(tmp_path: Path) -> None:
