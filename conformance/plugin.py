@@ -411,8 +411,8 @@ class Check:
             raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
 
-# For every test pytest looks up its fixtures, and theirs in turn, and makes each `request` anew: so these are few, one alone asks for the
-# configuration, and a check takes the test that it is asked from out of the stash.
+# For every test pytest looks up its fixtures, and theirs in turn, and makes each `request` anew: so these are few, ask for
+# no `request`, and a check takes the test that it is asked from out of the stash.
 
 
 @pytest.fixture(scope="session")
