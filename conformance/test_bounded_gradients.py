@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conformance.cases import Case
+from conformance.checks import Check
 from conformance.claims.bounded_gradients import BOUNDED_GRADIENTS
-from conformance.plugin import Check
 
 
 def test_bounded_gradients(check: Check, case: Case, mode: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.hostile import ATTACKS, KNOWN
 from conformance.isolated import EndedError, Process
-from conformance.plugin import PLAN
+from conformance.plan import PLAN
 
 
 @pytest.mark.parametrize("name", ATTACKS)

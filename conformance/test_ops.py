@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conformance.cases import Case
+from conformance.checks import Check
 from conformance.claims.ops import OPS
-from conformance.plugin import Check
 
 
 def test_ops(check: Check, case: Case, mode: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conformance.cases import Case
+from conformance.checks import Check
 from conformance.claims.own_weights import OWN_WEIGHTS
-from conformance.plugin import Check
 
 
 def test_own_weights(check: Check, case: Case, mode: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from conformance.cases import Case
+from conformance.checks import Check
 from conformance.claims.special_values import SPECIAL_VALUES
-from conformance.plugin import Check
 
 
 def test_special_values(check: Check, case: Case, mode: str) -> None:

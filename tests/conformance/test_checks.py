@@ -1,0 +1,65 @@
+"""Checks are tests of their own kind: what people do with pytest's own works with them, too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+CASES = [f"conv2d-valid-in1x{size}x4x1-k1x2-f1-s1x1" for size in (3, 4)]
+
+
+def gate(*arguments: str, said: str = "", path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    chosen = [f"--case={case}" for case in CASES]
+    options = ["-p", "no:cacheprovider", "--subject", "tests.conformance.subjects:Right", *chosen]
+    environment = {**os.environ, "PYTHONPATH": str(path)} if path else None
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *arguments],
+        cwd=CHECKOUT,
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+    )
+
+
+def test_a_check_is_chosen_by_its_id_its_name_or_a_word_of_it() -> None:
+    for chosen in (
+        ["conformance", "-k", f"test_forward and {CASES[1]}"],
+        [f"conformance/test_forward.py::test_forward[{CASES[1]}]"],
+        ["conformance/test_forward.py", f"--deselect=conformance/test_forward.py::test_forward[{CASES[0]}]"],
+    ):
+        done = gate(*chosen, "-v")
+        assert done.returncode == 0, done.stdout
+        assert f"test_forward[{CASES[1]}] PASSED" in done.stdout
+        assert "1 passed" in done.stdout
+
+
+def test_an_error_of_the_project_is_shown_from_the_test_on(tmp_path: Path) -> None:
+    broken = """
+from conformance.gate import Gate
+def judge(*_): raise RuntimeError("ours")
+Gate.judge = judge
+"""
+    (tmp_path / "broken.py").write_text(broken, encoding="utf-8")
+    done = gate("conformance/test_forward.py", "-p", "broken", path=tmp_path)
+    assert done.returncode == 1
+    assert "RuntimeError: ours" in done.stdout
+    assert "check(case, mode, FORWARD)" in done.stdout
+    assert "runner.py" not in done.stdout
+
+
+def test_tracing_stops_before_each_check() -> None:
+    done = gate("conformance/test_forward.py", "--trace", said="c\nc\n")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("-> self._test(self, self._case, self._mode)") == 2
+
+
+def test_a_run_without_any_check_does_not_pass() -> None:
+    done = gate("conformance", "--claim", "errors")  # of misuses, and these cases are none
+    assert done.returncode == 5
+    assert "no tests ran" in done.stdout
