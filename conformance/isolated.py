@@ -3,6 +3,9 @@
 A run keeps one such process and asks it case by case, which costs a message and its answer. When the process dies, or is killed since
 it gave no answer in time or grew too large, that is the verdict on the case, and the next case starts another process. What is known
 to crash or hang gets a process for itself. A new interpreter, not a fork: a framework that has run an operation does not survive forking.
+
+A framework that compiles keeps what it compiled, and after some ten thousand functions the kernel maps no more memory for it. That is
+nothing about the case that happens to come then, so a process is ended well before, and another goes on.
 """
 
 from __future__ import annotations
@@ -34,18 +37,31 @@ LOOK = 0.2
 LOG_KEPT = 1 << 20
 """Bytes of output after which the log of a process begins anew."""
 
+COUNTED = 200
+"""Cases between two counts of the mappings of a process: each compiles at most a few functions, of a few mappings each."""
+
 REMEMBERED = 3
 """Cases named that a process judged before the one it died with."""
 
 
 class Limits(NamedTuple):
-    """What a process of the subject is allowed: seconds for one case, to start and import a framework, and to end; bytes of memory."""
+    """What a process of the subject is allowed: seconds for a case, to start and import a framework, and to end; bytes of memory, and
+    mappings of it, after which another process goes on.
+    """
 
     seconds: float = 120.0
     start: float = 600.0
     end: float = 300.0
     """What was compiled is freed then: after a full grid on a busy machine that takes JAX more than half a minute."""
     memory: int | None = None
+    mappings: int | None = None
+
+
+def half_of_mappings() -> int | None:
+    """Half the pieces of memory that the kernel lets a process have, each with rights of its own; None where that cannot be told."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii")) // 2
+    return None
 
 
 def half_of_memory() -> int | None:
@@ -136,6 +152,8 @@ class Isolated:
         self._subject, self._limits = subject, limits
         self._process: Process | None = None
         self._before: deque[tuple[Case, str, str]] = deque(maxlen=REMEMBERED)
+        self._judged = 0
+        self._ended_badly: list[str] = []
 
     @cached_property
     def _loaded(self) -> Mapping[str, Any] | SubjectError:
@@ -158,6 +176,7 @@ class Isolated:
         return self._loaded
 
     def judge(self, case: Case, mode: str, claim: Claim) -> tuple[Verdict, float]:
+        self._renew()
         process, started = self._running(), time.perf_counter()
         try:
             judged = self._ask(process, case, mode, claim)
@@ -179,11 +198,25 @@ class Isolated:
         return self._running().ask(self._limits.seconds, function, *arguments)
 
     def close(self) -> str | None:
-        if self._process is None:
-            return None
-        said = self._process.end(self._limits.end)
+        self._end()
+        said, self._ended_badly = "\n".join(self._ended_badly), []
+        return said or None
+
+    def _end(self) -> None:
+        """End the process if there is one, and remember what was wrong with that."""
+        said = self._process.end(self._limits.end) if self._process is not None else None
+        if said is not None:
+            self._ended_badly.append(f"{said}; its last cases were {self._last_cases() or 'none'}")
         self._process = None
-        return said and f"{said}; its last cases were {self._last_cases() or 'none'}"
+
+    def _renew(self) -> None:
+        """Now and then see whether the process has so many mappings that another is to go on."""
+        self._judged += 1
+        if self._judged % COUNTED or self._limits.mappings is None or self._process is None or not self._process.lives:
+            return
+        if self._process.mappings > self._limits.mappings:
+            self._end()
+            self._before.clear()
 
     def _last_cases(self) -> str:
         return ", ".join(f"{case} [{mode}] ({claim})" for case, mode, claim in self._before)
@@ -261,6 +294,13 @@ class Process:
         self._asked = False
         self._shown = 0
         self.lives = True
+
+    @property
+    def mappings(self) -> int:
+        """The pieces of memory that the process has; 0 where that cannot be told."""
+        with contextlib.suppress(OSError), Path(f"/proc/{self._popen.pid}/maps").open("rb") as lines:
+            return sum(1 for _ in lines)
+        return 0
 
     def ask(self, seconds: float, function: str, *arguments: Any) -> Any:
         """What ``function`` returns there.

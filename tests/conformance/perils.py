@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import signal
 import sys
@@ -148,6 +149,18 @@ class ExitingWhenLoaded(Right):
 
     def __init__(self) -> None:
         sys.exit(5)
+
+
+class Mapping(Right):
+    """A subject that keeps what it compiled, as far as the kernel can see: pieces of memory with unlike rights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[mmap.mmap] = []
+
+    def forward(self, case: Case, probe: Probe, mode: str) -> Observed:
+        self._kept += [mmap.mmap(-1, mmap.PAGESIZE, prot=rights) for _ in range(500) for rights in (mmap.PROT_READ, mmap.PROT_WRITE)]
+        return super().forward(case, probe, mode)
 
 
 class Talkative(Right):

@@ -51,6 +51,31 @@ def test_whatever_is_asked_first_there_is_one_process() -> None:
     host.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mappings are counted as Linux tells them")
+def test_a_process_with_many_mappings_is_followed_by_another_before_the_kernel_gives_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "COUNTED", 4)
+    host = Isolated(f"{PERILOUS}:Mapping", LIMITS._replace(mappings=5000))
+    processes = []
+    for _ in range(12):  # 1,000 more mappings with each
+        assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+        processes.append(host.call("os:getpid"))
+    assert len(set(processes[:7])) == len(set(processes[7:])) == 1
+    assert processes[6] != processes[7]
+    assert host.close() is None
+
+
+def test_a_process_that_ends_badly_when_it_is_followed_by_another_is_told_of_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "COUNTED", 2)
+    monkeypatch.setattr(Process, "mappings", 2)
+    host = Isolated(f"{PERILOUS}:DyingAtItsEnd", LIMITS._replace(mappings=1))
+    for _ in range(2):
+        assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    said = host.close()
+    assert said is not None
+    assert said.count("killed by SIGABRT when it was told to end") == said.count(f"its last cases were {CASE} [eager] (forward)") == 2
+    assert host.close() is None
+
+
 @pytest.mark.parametrize(("name", "outcome"), [("Right", Outcome.CONFORMS), ("Shifted", Outcome.WRONG_VALUE)])
 def test_the_verdict_is_that_of_this_process(name: str, outcome: Outcome) -> None:
     apart, here = Isolated(f"{SUBJECTS}:{name}", LIMITS), InProcess(f"{SUBJECTS}:{name}", LIMITS)
