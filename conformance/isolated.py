@@ -4,8 +4,8 @@ A run keeps one such process and asks it case by case, which costs a message and
 it gave no answer in time or grew too large, that is the verdict on the case, and the next case starts another process. What is known
 to crash or hang gets a process for itself. A new interpreter, not a fork: a framework that has run an operation does not survive forking.
 
-A framework that compiles keeps what it compiled, and after some ten thousand functions the kernel maps no more memory for it. That is
-nothing about the case that happens to come then, so a process is ended well before, and another goes on.
+A framework that compiles keeps what it compiled: after some thousand functions it holds gigabytes, and the kernel maps no more memory for
+it. That says nothing of the case that happens to come then, so a process is ended well before, and another goes on.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ LOOK = 0.2
 LOG_KEPT = 1 << 20
 """Bytes of output after which the log of a process begins anew."""
 
-COUNTED = 200
-"""Cases between two counts of the mappings of a process: each compiles at most a few functions, of a few mappings each."""
+WEIGHED = 200
+"""Cases between two looks at what a process has come to hold: each compiles at most a few functions, of a few mappings each."""
 
 REMEMBERED = 3
 """Cases named that a process judged before the one it died with."""
 
 
 class Limits(NamedTuple):
-    """What a process of the subject is allowed: seconds for a case, to start and import a framework, and to end; bytes of memory, and
-    mappings of it, after which another process goes on.
+    """What a process of the subject is allowed: seconds for a case, to start and import a framework, and to end; bytes of memory, and how
+    many mappings of it. One that has come to hold half of what it may is followed by another.
     """
 
     seconds: float = 120.0
@@ -57,10 +57,10 @@ class Limits(NamedTuple):
     mappings: int | None = None
 
 
-def half_of_mappings() -> int | None:
-    """Half the pieces of memory that the kernel lets a process have, each with rights of its own; None where that cannot be told."""
+def most_mappings() -> int | None:
+    """The pieces of memory that the kernel lets a process have, each with rights of its own; None where that cannot be told."""
     with contextlib.suppress(OSError, ValueError):
-        return int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii")) // 2
+        return int(Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii"))
     return None
 
 
@@ -210,11 +210,12 @@ class Isolated:
         self._process = None
 
     def _renew(self) -> None:
-        """Now and then see whether the process has so many mappings that another is to go on."""
+        """Now and then see whether the process holds so much that another is to go on."""
         self._judged += 1
-        if self._judged % COUNTED or self._limits.mappings is None or self._process is None or not self._process.lives:
+        if self._judged % WEIGHED or self._process is None or not self._process.lives:
             return
-        if self._process.mappings > self._limits.mappings:
+        held = ((self._process.memory, self._limits.memory), (self._process.mappings, self._limits.mappings))
+        if any(most is not None and has > most / 2 for has, most in held):
             self._end()
             self._before.clear()
 
@@ -274,7 +275,7 @@ class Process:
     """One process that answers requests, and the socket and the log between it and us."""
 
     def __init__(self, limits: Limits) -> None:
-        self._memory = limits.memory
+        self._allowed = limits.memory
         with tempfile.NamedTemporaryFile() as named:
             # always appended to, so that cutting it leaves no hole; its name goes at once
             self._log = Path(named.name).open("a+b")  # noqa: SIM115 - closed with the process
@@ -294,6 +295,11 @@ class Process:
         self._asked = False
         self._shown = 0
         self.lives = True
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the process has; 0 where that cannot be told."""
+        return _resident(self._popen.pid)
 
     @property
     def mappings(self) -> int:
@@ -351,9 +357,9 @@ class Process:
             except TimeoutError:
                 if self._popen.poll() is not None:
                     raise EOFError from None  # its end of the socket may live on in a process that it made
-            used = _resident(self._popen.pid) if self._memory is not None else 0
-            if self._memory is not None and used > self._memory:
-                outcome, why = Outcome.CRASHED, f"the process had {_gib(used)} of memory, {_gib(self._memory)} are allowed: killed"
+            used = self.memory if self._allowed is not None else 0
+            if self._allowed is not None and used > self._allowed:
+                outcome, why = Outcome.CRASHED, f"the process had {_gib(used)} of memory, {_gib(self._allowed)} are allowed: killed"
             elif time.monotonic() >= last:
                 outcome, why = Outcome.HUNG, f"no result within {seconds:g} s"
             else:

@@ -19,7 +19,7 @@ from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import KERAS
 from conformance.hostile import HOSTILE
-from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_mappings, half_of_memory
+from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory, most_mappings
 from conformance.results import ResultsError, installed
 from conformance.subjects import MODES, SubjectError
 
@@ -168,7 +168,7 @@ def _limits(config: pytest.Config) -> Limits:
     for name, value in (("--hung-after", seconds), ("--memory", memory)):
         if value is not None and not 0 < value < math.inf:
             raise pytest.UsageError(f"{name} must be more than 0, got {value:g}")
-    return Limits(seconds=seconds, memory=half_of_memory() if memory is None else int(memory * 2**30), mappings=half_of_mappings())
+    return Limits(seconds=seconds, memory=half_of_memory() if memory is None else int(memory * 2**30), mappings=most_mappings())
 
 
 def _some_of(allowed: tuple[str, ...], name: str, text: str) -> tuple[str, ...]:

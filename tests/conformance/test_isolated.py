@@ -53,19 +53,35 @@ def test_whatever_is_asked_first_there_is_one_process() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mappings are counted as Linux tells them")
 def test_a_process_with_many_mappings_is_followed_by_another_before_the_kernel_gives_it_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "COUNTED", 4)
-    host = Isolated(f"{PERILOUS}:Mapping", LIMITS._replace(mappings=5000))
-    processes = []
-    for _ in range(12):  # 1,000 more mappings with each
-        assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
-        processes.append(host.call("os:getpid"))
+    monkeypatch.setattr(isolated, "WEIGHED", 4)
+    host = Isolated(f"{PERILOUS}:Mapping", LIMITS._replace(mappings=10_000))
+    processes = [_process_of(host) for _ in range(12)]  # 1,000 more mappings with each
     assert len(set(processes[:7])) == len(set(processes[7:])) == 1
     assert processes[6] != processes[7]
     assert host.close() is None
 
 
+def test_a_process_with_half_of_the_memory_it_may_have_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "WEIGHED", 2)
+    monkeypatch.setattr(Process, "memory", 3)
+    host = Isolated(f"{PERILOUS}:Perilous", LIMITS._replace(memory=None))
+    assert len({_process_of(host) for _ in range(4)}) == 1
+    host.close()
+    monkeypatch.setattr(Process, "memory", LIMITS.memory)
+    host = Isolated(f"{PERILOUS}:Perilous", LIMITS)
+    processes = [_process_of(host) for _ in range(4)]
+    assert processes[0] != processes[1] == processes[2] != processes[3]
+    assert host.close() is None
+
+
+def _process_of(host: Isolated) -> int:
+    """The process that has judged a case."""
+    assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    return int(host.call("os:getpid"))
+
+
 def test_a_process_that_ends_badly_when_it_is_followed_by_another_is_told_of_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolated, "COUNTED", 2)
+    monkeypatch.setattr(isolated, "WEIGHED", 2)
     monkeypatch.setattr(Process, "mappings", 2)
     host = Isolated(f"{PERILOUS}:DyingAtItsEnd", LIMITS._replace(mappings=1))
     for _ in range(2):
