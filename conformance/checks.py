@@ -94,6 +94,7 @@ def checks(collector: pytest.Collector, name: str, found: object) -> list[Check]
 
 
 _PARAMETERS = ("check", "case", "mode")
+_NO_KEYWORDS: set[str] = set()
 
 
 def run(check: Check, nextitem: pytest.Item | None) -> None:
@@ -116,11 +117,12 @@ def run(check: Check, nextitem: pytest.Item | None) -> None:
         hook.pytest_runtest_logstart(**said)
     for report in reports:
         hook.pytest_runtest_logreport(report=report)
-        report.keywords = {}
     if not alone:
         hook.pytest_runtest_logfinish(**said)
-    # pytest keeps every test and report to the end: what has been said by now goes, the longest parts of both
+    # pytest keeps every test to the end: what has been said by now goes, and what is empty is one for all
     check.user_properties.clear()
+    check.stash = pytest.Stash()
+    check.extra_keyword_matches = _NO_KEYWORDS
 
 
 def gate_of(session: pytest.Session) -> Gate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -86,15 +87,18 @@ class Collected:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
         """Take from a report what is not for others to see, and announce the case that it is of, unless its worker has."""
+        said, hook = {"nodeid": report.nodeid, "location": report.location}, self._config.hook
         announced = (UNANNOUNCED, True) not in report.user_properties
         self._take(report)
-        if announced:
-            return (yield)
-        hook = self._config.hook
-        hook.pytest_runtest_logstart(nodeid=report.nodeid, location=report.location)
+        if not announced:
+            hook.pytest_runtest_logstart(**said)
         yield
-        hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
-        return None
+        if not announced:
+            hook.pytest_runtest_logfinish(**said)
+        # pytest keeps every report to the end: the longest part goes, and what is empty is one for all
+        report.keywords = _NO_KEYWORDS
+        report.sections = report.sections or _NOTHING
+        report.user_properties = report.user_properties or _NOTHING
 
     def _take(self, report: pytest.TestReport) -> None:
         self._reported.add(report.nodeid)
@@ -118,6 +122,10 @@ class Collected:
         self._tally.add(record, failed, text, nodeid)
         if self._writer:
             self._writer.case(record)
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+_NOTHING: list[Any] = []
 
 
 def _record(value: object) -> Record:
