@@ -10,7 +10,7 @@ import pytest
 
 from conformance import completeness
 from conformance.cases import CaseError, parse
-from conformance.checks import ENVIRONMENT, NOT_OFFERED, RECORD, TAKEN, UNANNOUNCED
+from conformance.checks import ENVIRONMENT, NOT_OFFERED, RECORD, RENEWED, TAKEN, UNANNOUNCED
 from conformance.claims import CLAIMS
 from conformance.outcomes import Outcome, Verdict
 from conformance.plan import PLAN
@@ -112,6 +112,8 @@ class Collected:
             elif name == RECORD:
                 record = json.loads(str(value))
                 self._keep(record, report.failed and not record["passes"], str(report.longrepr or ""), report.nodeid)
+            elif name == RENEWED:
+                self._tally.renewed[str(value)] += 1
             elif name == NOT_OFFERED:
                 said = _record(value)
                 self._tally.not_offered[said["claim"], said["mode"], said["reason"]] += 1

@@ -117,6 +117,10 @@ class Host(Protocol):
         """
         ...
 
+    def renewed(self) -> str | None:
+        """What the process had come to hold that another follows, if one does that was not asked about before."""
+        ...
+
     def close(self) -> str | None:
         """End what was started; what went wrong with that, if anything did."""
         ...
@@ -141,6 +145,9 @@ class InProcess:
     def call(self, function: str, *arguments: Any) -> Any:
         return served.function(function)(*arguments)
 
+    def renewed(self) -> str | None:
+        return None
+
     def close(self) -> str | None:
         return None
 
@@ -154,6 +161,7 @@ class Isolated:
         self._before: deque[tuple[Case, str, str]] = deque(maxlen=REMEMBERED)
         self._judged = 0
         self._ended_badly: list[str] = []
+        self._renewed: str | None = None
 
     @cached_property
     def _loaded(self) -> Mapping[str, Any] | SubjectError:
@@ -197,6 +205,10 @@ class Isolated:
     def call(self, function: str, *arguments: Any) -> Any:
         return self._running().ask(self._limits.seconds, function, *arguments)
 
+    def renewed(self) -> str | None:
+        said, self._renewed = self._renewed, None
+        return said
+
     def close(self) -> str | None:
         self._end()
         said, self._ended_badly = "\n".join(self._ended_badly), []
@@ -214,8 +226,10 @@ class Isolated:
         self._judged += 1
         if self._judged % WEIGHED or self._process is None or not self._process.lives:
             return
-        held = ((self._process.memory, self._limits.memory), (self._process.mappings, self._limits.mappings))
-        if any(most is not None and has > most / 2 for has, most in held):
+        held = (("memory", self._process.memory, self._limits.memory), ("mappings", self._process.mappings, self._limits.mappings))
+        much = [name for name, has, most in held if most is not None and has > most / 2]
+        if much:
+            self._renewed = f"half of the {' and '.join(much)} that a process may have"
             self._end()
             self._before.clear()
 

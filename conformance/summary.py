@@ -79,6 +79,8 @@ class Tally:
         self.deviations: Counter[str | None] = Counter()
         self.not_offered: Counter[tuple[str, str, str]] = Counter()
         """How many checks the subject has not, by claim, mode and reason."""
+        self.renewed: Counter[str] = Counter()
+        """How often another process of the subject went on, by what the one before had come to hold."""
         self._case = cache(parse)
 
     def add(self, record: Record, failed: bool, text: str, nodeid: str) -> None:
@@ -135,6 +137,8 @@ def screen(tally: Tally, width: int) -> Iterator[Line]:
     yield from by_claim(tally.found)
     for (claim, mode, reason), number in tally.not_offered.items():
         yield [(f"{number:7,} ", _PLAIN), ("not offered ", _KNOWN), (f"{claim} in mode {mode}: {reason}", _PLAIN)]
+    for held, number in tally.renewed.items():
+        yield [(f"{number:7,} ", _PLAIN), ("followed by another ", _KNOWN), (f"processes of the subject with {held}", _PLAIN)]
     known = Counter(each.deviation for each in tally.found if each.deviation is not None and not each.failed)
     if known:
         yield []

@@ -58,6 +58,8 @@ def test_a_process_with_many_mappings_is_followed_by_another_before_the_kernel_g
     processes = [_process_of(host) for _ in range(12)]  # 1,000 more mappings with each
     assert len(set(processes[:7])) == len(set(processes[7:])) == 1
     assert processes[6] != processes[7]
+    assert host.renewed() == "half of the mappings that a process may have"
+    assert host.renewed() is None
     assert host.close() is None
 
 
