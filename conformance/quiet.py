@@ -1,4 +1,4 @@
-"""Silence for frameworks."""
+"""Silence for subjects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What a framework warns of is no verdict, even where this project's own warnings are errors."""
+    """What a subject warns of is no verdict, even where warnings are errors.
+
+    A subject in NumPy warns of the infinities that it is asked for, and a matrix product may even warn of an "invalid value" that is in
+    none of its operands: a BLAS may compute on what happens to lie beside them, and leaves the processor's flag behind.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

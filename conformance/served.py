@@ -102,8 +102,7 @@ def judge(name: str, case: Case, mode: str, claim: str) -> tuple[Verdict, float]
     found = subject(name)
     started = time.perf_counter()
     try:
-        with quiet():
-            verdict = CLAIMS[claim](found, case, mode)
+        verdict = CLAIMS[claim](found, case, mode)
     except Exception:
         raise
     except BaseException as error:

@@ -10,6 +10,7 @@ from typing import Any
 from conformance.cases import Case
 from conformance.contract import error_due
 from conformance.outcomes import Outcome, Verdict
+from conformance.quiet import quiet
 from conformance.repro import Script
 from conformance.subjects import NotOfferedError, Subject
 
@@ -49,7 +50,7 @@ class Claim:
         return self.misuses == bool(case.misuse) and (self.modes is None or mode in self.modes) and self.concerns(case)
 
     def __call__(self, subject: Subject, case: Case, mode: str) -> Verdict:
-        """The verdict on a case that the claim speaks of.
+        """The verdict on a case that the claim speaks of. What is warned of meanwhile is none: results are judged, and errors.
 
         Raises:
             NotOfferedError: the subject does not run layers in this mode, or has no ``method``: nothing was checked.
@@ -59,7 +60,8 @@ class Claim:
             raise NotOfferedError(f"mode {mode}")
         if not hasattr(subject, self.method):
             raise NotOfferedError(f"no method {self.method!r}")
-        return self.judge(subject, case, mode)
+        with quiet():
+            return self.judge(subject, case, mode)
 
 
 def defined(case: Case) -> bool:

@@ -22,8 +22,7 @@ def judge(subject: Subject, case: Case, mode: str) -> Verdict:
     """Every element is what IEEE 754 makes of the definition's sum, in some order; what is left open is told as a characteristic."""
     asked = specials.special(case)
     try:
-        with np.errstate(all="ignore"):  # a subject in NumPy has nothing to warn of: these are its data
-            observed = subject.forward(case, asked.probe, mode)
+        observed = subject.forward(case, asked.probe, mode)
     except NotOfferedError:
         raise
     except Exception as error:
