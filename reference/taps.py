@@ -131,9 +131,12 @@ def scatter(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) ->
         # filters first: rows of the image are then the longest stretches of memory to be added up
         y = np.zeros((*strides, filters, batch, *lengths), kind)
         w = kernel.swapaxes(-2, -1).reshape(-1, channels)
-        for rows, part in stretches(axes, MANY_STAMPS // (batch * len(w))):
+        parts = list(stretches(axes, MANY_STAMPS // (batch * len(w))))
+        room = np.empty((len(w), x[:, parts[0][0]].size // channels), kind)  # no other is longer; fresh memory would cost half a product
+        for rows, part in parts:
             block = x[:, rows]
-            stamps = (w @ block.reshape(-1, channels).T).reshape(*kernel_size, filters, *block.shape[:-1])
+            pixels = block.reshape(-1, channels)
+            stamps = np.matmul(w, pixels.T, out=room[:, : len(pixels)]).reshape(*kernel_size, filters, *block.shape[:-1])
             for tap, small, phase, places in phased_taps(part):
                 y[phase][:, :, *places] += stamps[tap][:, :, *small]
         return joined(np.moveaxis(y, rank, -1), axes)
