@@ -19,7 +19,8 @@ from conformance.cases import DTYPES, Case, CaseError, parse
 from conformance.claims import CLAIMS, Claim
 from conformance.gate import KERAS
 from conformance.hostile import HOSTILE
-from conformance.isolated import Host, InProcess, Isolated, Limits, half_of_memory, most_mappings
+from conformance.isolated import Host, InProcess, Isolated
+from conformance.process import Limits, half_of_memory, most_mappings
 from conformance.results import ResultsError, installed
 from conformance.subjects import MODES, SubjectError
 

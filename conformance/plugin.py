@@ -20,8 +20,8 @@ from conformance.explore import SECONDS, Explorer
 from conformance.exploring import EXPLORED, Exploration, Stretch
 from conformance.gate import KERAS, Gate
 from conformance.hostile import HOSTILE
-from conformance.isolated import Limits
 from conformance.plan import FRAMEWORKS, PLAN, Plan
+from conformance.process import Limits
 from conformance.progress import AT_LEAST, Progress
 from conformance.results import Writer, installed
 from conformance.subjects import MODES

@@ -1,4 +1,4 @@
-"""The other end of `conformance.isolated`: what runs in the process of the subject. It answers one request after the other.
+"""The other end of `conformance.process`: what runs in the process of the subject. It answers one request after the other.
 
 A request is the name of a function, ``module:function``, and its arguments; the answer is what the function gave, or how it ended
 otherwise. Whatever else the process writes goes to its log, so a framework may print what it likes.

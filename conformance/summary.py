@@ -138,7 +138,7 @@ def screen(tally: Tally, width: int) -> Iterator[Line]:
     for (claim, mode, reason), number in tally.not_offered.items():
         yield [(f"{number:7,} ", _PLAIN), ("not offered ", _KNOWN), (f"{claim} in mode {mode}: {reason}", _PLAIN)]
     for held, number in tally.renewed.items():
-        yield [(f"{number:7,} ", _PLAIN), ("followed by another ", _KNOWN), (f"processes of the subject with {held}", _PLAIN)]
+        yield [(f"{number:7,} ", _PLAIN), ("started anew ", _KNOWN), (f"the subject, whose process had come to hold {held}", _PLAIN)]
     known = Counter(each.deviation for each in tally.found if each.deviation is not None and not each.failed)
     if known:
         yield []

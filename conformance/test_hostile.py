@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conformance.hostile import ATTACKS, KNOWN
-from conformance.isolated import EndedError, Process
 from conformance.plan import PLAN
+from conformance.process import EndedError, Process
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -57,15 +57,15 @@ def test_a_run_renews_a_process_that_holds_much_and_says_so(tmp_path: Path) -> N
     """With the limits that a run has of itself, not those of a test: the kernel's for mappings, half of the machine's for memory."""
     for held, most in (("mappings", "most_mappings"), ("memory", "half_of_memory")):
         often = f"""
-from conformance import isolated
+from conformance import isolated, process
 isolated.WEIGHED = 2
-isolated.Process.{held} = isolated.{most}() * 3 // 4
+process.Process.{held} = process.{most}() * 3 // 4
 """
         (tmp_path / f"often_{held}.py").write_text(often, encoding="utf-8")
         for workers in ("0", "1"):
             done = gate("conformance/test_forward.py", "-p", f"often_{held}", "-n", workers, path=tmp_path)
             assert done.returncode == 0, done.stdout
-            assert f"1 followed by another processes of the subject with half of the {held} that a process may have" in done.stdout
+            assert f"1 started anew the subject, whose process had come to hold half of the {held} that a process may have" in done.stdout
 
 
 def test_tracing_stops_before_each_check() -> None:
