@@ -14,7 +14,7 @@ from conformance.checks import ENVIRONMENT, NOT_OFFERED, RECORD, RENEWED, TAKEN,
 from conformance.claims import CLAIMS
 from conformance.outcomes import Outcome, Verdict
 from conformance.plan import PLAN
-from conformance.results import Record, Writer, case_record
+from conformance.records import Record, Writer, case_record
 from conformance.summary import Tally
 
 WRITER = pytest.StashKey[Writer]()

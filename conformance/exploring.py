@@ -13,7 +13,7 @@ import pytest
 
 from conformance.cases import LAYERS, Case
 from conformance.explore import Explorer, Failure, Journey, Kept, Store, share
-from conformance.results import Record
+from conformance.records import Record
 
 MODULE = "test_explore.py"
 """The only tests of an exploration, which no other run has."""

@@ -13,7 +13,7 @@ from conformance.claims import Claim
 from conformance.deviations import Deviation
 from conformance.isolated import Host
 from conformance.outcomes import FATAL, Outcome, Verdict
-from conformance.results import Record, case_record
+from conformance.records import Record, case_record
 from conformance.subjects import SubjectError
 
 KERAS = "conformance.subjects.keras_layers:KerasLayers"

@@ -21,7 +21,8 @@ from conformance.gate import KERAS
 from conformance.hostile import HOSTILE
 from conformance.isolated import Host, InProcess, Isolated
 from conformance.process import Limits, half_of_memory, most_mappings
-from conformance.results import ResultsError, installed
+from conformance.records import installed
+from conformance.results import ResultsError
 from conformance.subjects import MODES, SubjectError
 
 FRAMEWORKS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tf-nightly", "tf-nightly-cpu"), "jax": ("jax",), "torch": ("torch",)}

@@ -23,7 +23,7 @@ from conformance.hostile import HOSTILE
 from conformance.plan import FRAMEWORKS, PLAN, Plan
 from conformance.process import Limits
 from conformance.progress import AT_LEAST, Progress
-from conformance.results import Writer, installed
+from conformance.records import Writer, installed
 from conformance.subjects import MODES
 from conformance.summary import Screen, Tally
 

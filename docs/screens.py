@@ -17,7 +17,8 @@ from conformance import grids
 from conformance.claims import CLAIMS
 from conformance.outcomes import Outcome
 from conformance.page import page
-from conformance.results import Record, Writer, case_record, read
+from conformance.records import Record, Writer, case_record
+from conformance.results import read
 from conformance.summary import Line, Tally, screen
 from tests.faults.geometry import ParityDropped
 

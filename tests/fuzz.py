@@ -19,7 +19,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from conformance import compare, deviations, grids, page, regions, results
+from conformance import compare, deviations, grids, page, records, regions, results
 from conformance.cases import CaseError, parse
 from conformance.commands import CommandError
 from conformance.regions import EntriesError
@@ -114,7 +114,7 @@ def seeds(target: str) -> list[bytes]:
         return [part.encode() for part in deviations.BUILT_IN.read_text(encoding="utf-8").split("\n\n") if "[[deviation]]" in part]
     environment = {
         "kind": "environment",
-        "schema": results.SCHEMA,
+        "schema": records.SCHEMA,
         "keras": "3.15.1",
         "backend": "jax",
         "versions": {"jax": "0.10"},

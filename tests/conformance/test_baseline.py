@@ -10,7 +10,7 @@ import pytest
 from conformance.baseline import BASELINE, Baseline
 from conformance.cases import parse
 from conformance.outcomes import Outcome, Verdict
-from conformance.results import Writer, case_record
+from conformance.records import Writer, case_record
 from tests.conformance.test_gate import DEVIATION, gate, records
 
 IDS = [f"conv2d_transpose-valid-in1x{n}x2x1-k2x3-f1-s1x1" for n in (2, 3, 4)]

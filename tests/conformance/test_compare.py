@@ -14,7 +14,8 @@ from conformance.cases import Case
 from conformance.compare import FORMATS, Comparison, compare
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
-from conformance.results import Writer, case_record, read
+from conformance.records import Writer, case_record
+from conformance.results import read
 
 Write = Callable[..., Path]
 

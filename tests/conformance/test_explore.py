@@ -19,7 +19,7 @@ from conformance.explore import Check, Explorer, Failure, Kept, Store, cases, sh
 from conformance.gate import Judgement
 from conformance.outcomes import Outcome, Verdict
 from conformance.probes import UntrustedCaseError
-from conformance.results import case_record
+from conformance.records import case_record
 from conformance.space import Point, smaller
 from conformance.subjects import NotOfferedError
 from conformance.summary import smallness

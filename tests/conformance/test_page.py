@@ -20,7 +20,8 @@ from conformance.features import FEATURES
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
 from conformance.page import data, embedded, page
-from conformance.results import Run, Writer, case_record, read
+from conformance.records import Writer, case_record
+from conformance.results import Run, read
 
 Write = Callable[..., Run]
 

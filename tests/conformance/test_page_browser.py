@@ -12,7 +12,8 @@ from conformance.cases import Case
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
 from conformance.page import page
-from conformance.results import Writer, case_record, read
+from conformance.records import Writer, case_record
+from conformance.results import read
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,7 @@ from conformance.cases import Case, parse
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.grids import grid
 from conformance.outcomes import Outcome, Verdict
-from conformance.results import case_record
+from conformance.records import case_record
 from conformance.summary import Tally, screen, smallness
 from tests.conformance.test_gate import CHECKOUT, SUBJECTS, gate
 
