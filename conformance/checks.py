@@ -78,8 +78,9 @@ class Check(pytest.Item):
             raise pytest.xfail.Exception(judgement.text, pytrace=False)  # pytest.xfail() would format a traceback, at 10 ms a case
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """An error of the project's own is shown from the test on, without pytest's way to it."""
-        excinfo.traceback = excinfo.traceback.cut(path=self.path)
+        """An error of the project's own is shown from the test on, without pytest's way to it unless all is asked for."""
+        if not self.config.getoption("fulltrace"):
+            excinfo.traceback = excinfo.traceback.cut(path=self.path)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

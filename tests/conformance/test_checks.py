@@ -51,6 +51,7 @@ Gate.judge = judge
     assert "RuntimeError: ours" in done.stdout
     assert "check(case, mode, FORWARD)" in done.stdout
     assert "runner.py" not in done.stdout
+    assert "runner.py" in gate("conformance/test_forward.py", "-p", "broken", "--full-trace", path=tmp_path).stdout
 
 
 def test_a_run_renews_a_process_that_holds_much_and_says_so(tmp_path: Path) -> None:
