@@ -26,7 +26,7 @@ from reference.geometry import Axis, convolution_axis, phased_taps, stretches, t
 STRETCH = 1 << 16
 """Elements that are worked on at a time: half a megabyte of float64, half of what a processor core's own cache holds today."""
 
-MANY_STAMPS = 1 << 18
+MANY_STAMPS = 1 << 19
 """Elements of the stamps that are added up at a time: they are read but once, so fewer calls weigh more than the nearest cache."""
 
 FEW = 12

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import definition, depthwise_conv, separable_conv
+from reference import definition, depthwise, depthwise_conv, separable_conv
 from reference.arguments import Array
 from reference.depthwise import depthwise_conv_gradients, separable_conv_gradients
 from tests.reference.geometries import integers
@@ -30,7 +30,12 @@ def operands(rng: np.random.Generator, rank: int, data_format: str, multiplier: 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("multiplier", [1, 2])
-def test_every_form_agrees_with_a_convolution_in_as_many_groups_as_channels(rank: int, multiplier: int) -> None:
+@pytest.mark.parametrize("stretch", [1, 50, 1 << 16], ids="stretch{}".format)
+def test_every_form_agrees_with_a_convolution_in_as_many_groups_as_channels(
+    rank: int, multiplier: int, stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a stretch is: a row, some rows, everything."""
+    monkeypatch.setattr(depthwise, "STRETCH", stretch)
     rng = np.random.default_rng(rank)
     for options in OPTIONS:
         x, kernel = operands(rng, rank, options["data_format"], multiplier)

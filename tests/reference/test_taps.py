@@ -20,6 +20,7 @@ SHORT_CUTS = [(few, stretch) for few in (0, 100) for stretch in (1, 50, 1 << 16)
 def _short_cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "FEW", request.param[0])
     monkeypatch.setattr(taps, "STRETCH", request.param[1])
+    monkeypatch.setattr(taps, "MANY_STAMPS", 10 * request.param[1])  # an element has a stamp for each tap and filter
 
 
 @pytest.mark.usefixtures("_short_cut")
