@@ -79,7 +79,7 @@ class Check(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """An error of the project's own is shown from the test on, without pytest's way to it unless all is asked for."""
-        if not self.config.getoption("fulltrace"):
+        if not self.config.getoption("fulltrace", False):  # an option of the terminal, which a run may be without
             excinfo.traceback = excinfo.traceback.cut(path=self.path)
         return super().repr_failure(excinfo, style)
 
