@@ -111,20 +111,14 @@ LIMIT_FLOPS = 2 * 1024**3
 
 
 def passes(shape: Shape) -> Call:
-    """The limit of NumPy for a depthwise convolution: for every tap one multiplication and one addition of as many numbers as it joins.
+    """The limit of NumPy for a depthwise convolution: for every tap one pass that multiplies and adds as many numbers as it joins.
 
-    Nothing here is a matrix product: the numbers of one channel meet a single weight.
+    Nothing here is a matrix product: the numbers of one channel meet a single weight. A pass is as long as a row of the image.
     """
-    each = operands(shape)[0].ravel()[: shape.flops // (2 * shape.kernel**2)]
-    product, total = np.empty_like(each), np.zeros_like(each)
-
-    def call() -> Array:
-        for _ in range(shape.kernel**2):
-            np.multiply(each, each, out=product)
-            np.add(total, product, out=total)
-        return total
-
-    return call
+    row, taps = shape.axis.small * shape.channels, shape.kernel**2
+    image = operands(shape)[0].ravel()[: shape.flops // (2 * taps) // row * row].reshape(-1, 1, row)
+    weights = np.ones((taps, row))
+    return lambda: np.einsum("itn,tn->in", np.broadcast_to(image, (len(image), taps, row)), weights)
 
 
 def fast(shape: Shape) -> Call:

@@ -1,8 +1,8 @@
 """Depthwise and separable convolution: every channel on its own, and a pointwise one behind it that mixes them.
 
 A depthwise convolution is the convolution with as many groups as channels: Keras's kernel (*kernel_size, channels, m) holds, row by row,
-what a grouped kernel (*kernel_size, 1, channels m) holds. Here it is written out all the same, since without a sum over channels it is
-simpler than the grouped product. A separable convolution is a depthwise one, then a matrix product over the channels that come out of it.
+what a grouped kernel (*kernel_size, 1, channels m) holds. A separable convolution is a depthwise one, then a matrix product over the
+channels that come out of it.
 
 Both are linear in every operand, so gradients are adjoints, stage by stage. With ``z`` the depthwise result, ``g`` the gradient of some
 loss with respect to the output, and the joined pairs ``(i, j)`` of every tap ``t`` as in `reference.geometry`:
@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference.arguments import Arguments, Array, DepthwiseOptions, check_depthwise, check_pointwise
-from reference.geometry import Axis, convolution_axis, stretches, taps
+from reference.geometry import Axis, convolution_axis, taps
 from reference.gradients import Gradients, in_format, upstream_gradient
-from reference.taps import STRETCH
+from reference.taps import gather
 
 
 def depthwise_conv(
@@ -118,17 +118,7 @@ def _axes(a: Arguments) -> tuple[Axis, ...]:
 
 def _depthwise(a: Arguments) -> Array:
     """The depthwise result without bias, channels last."""
-    axes = _axes(a)
-    y = np.zeros((a.batch, *(axis.small for axis in axes), a.filters), np.result_type(a.x, a.kernel))
-    multiplier = a.kernel.shape[-1]
-    x = a.x if multiplier == 1 else a.x.repeat(multiplier, axis=-1)
-    # the weights once for each pixel of a row: NumPy then multiplies whole rows, and not pixel by pixel
-    w = a.kernel.reshape(*a.kernel_size, 1, a.filters).repeat(axes[-1].small, axis=-2)
-    for rows, part in stretches(axes, 2 * STRETCH // (a.batch * a.filters)):
-        block = y[:, rows]
-        for tap, small, big in taps(part):
-            block[:, *small] += x[:, *big] * w[tap][small[-1]]
-    return y
+    return gather(a.x, a.kernel.reshape(*a.kernel_size, 1, a.filters), _axes(a), groups=a.x.shape[-1])
 
 
 def _product(z: Array, w: Array) -> Array:

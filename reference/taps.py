@@ -9,7 +9,8 @@ With a stride, the taps of a scatter meet every s-th element. So the big side is
 piece, until all is added up.
 
 Where channels are few, the product of a single tap is a sliver, and one product for all taps is faster: a convolution multiplies its
-`windows`, a transposed one first makes all its stamps and then adds them up.
+`windows`, a transposed one first makes all its stamps and then adds them up. Where every channel is on its own there is no matrix product
+at all: `channelwise` multiplies and adds whole rows of the windows.
 """
 
 from __future__ import annotations
@@ -105,6 +106,8 @@ def gather(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) -> 
     Shapes: ``x`` (batch, *big, channels), ``kernel`` (*kernel_size, channels / groups, filters), result (batch, *small, filters).
     """
     batch, channels, filters = len(x), x.shape[-1], kernel.shape[-1]
+    if groups == channels > 1 and _is_finite(kernel):
+        return channelwise(x, kernel[..., 0, :], axes)
     y = np.zeros((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
     if groups == 1 and channels < FEW and _is_finite(kernel):
         seen, w = windows(x, axes), kernel.reshape(-1, filters)
@@ -176,19 +179,42 @@ def correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...], groups
     return w
 
 
+def channelwise(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
+    """``y[i, c m + q] = sum over t of x[i s + t d - before, c] kernel[t, c m + q]``, zeros for what is outside x.
+
+    Shapes: ``x`` (batch, *big, channels), ``kernel`` (*kernel_size, channels m), result (batch, *small, channels m).
+    """
+    rank, batch, filters = len(axes), len(x), kernel.shape[-1]
+    x = np.ascontiguousarray(x) if filters == x.shape[-1] else x.repeat(filters // x.shape[-1], axis=-1)
+    y = np.empty((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
+    # einsum multiplies and adds in one pass, but only as far as memory goes on: without a stride that is a row of the image, not one pixel
+    rows_join = axes[-1].stride == 1
+    w = np.tile(kernel, axes[-1].small) if rows_join else kernel
+    places, tap = "xyz"[: rank - rows_join], "pqr"[:rank]
+    for rows, part in stretches(axes, STRETCH // (batch * filters)):
+        block, seen = y[:, rows], windows(x, part)
+        if rows_join:
+            block = block.reshape(*block.shape[:rank], -1)
+            seen = np.moveaxis(seen, rank, -2).reshape(*block.shape[:rank], *kernel.shape[:-1], -1)
+        np.einsum(f"b{places}{tap}f,{tap}f->b{places}f", seen, w[..., : block.shape[-1]], out=block)
+    return y
+
+
 def windows(x: Array, axes: tuple[Axis, ...]) -> Array:
     """``z[i, t] = x[i s + t d - before]``, zero where that is outside: (batch, *small, *kernel_size, channels).
 
-    A view, of x with zeros around it: nothing is copied for the windows to overlap.
+    A view, of x or of what is needed of it with zeros around it: nothing is copied for the windows to overlap.
     """
-    longest = [max(axis.before + axis.big, (axis.small - 1) * axis.stride + axis.span) for axis in axes]
-    if tuple(longest) != x.shape[1:-1]:
-        inside = x
-        x = np.zeros((len(x), *longest, x.shape[-1]), x.dtype)
-        x[:, *(slice(axis.before, axis.before + axis.big) for axis in axes)] = inside
-    batch, *each, channel = x.strides
+    firsts = [-axis.before for axis in axes]
+    lengths = [(axis.small - 1) * axis.stride + axis.span for axis in axes]
+    inside = [slice(max(first, 0), min(first + n, axis.big)) for first, n, axis in zip(firsts, lengths, axes, strict=True)]
+    seen = x[:, *inside]
+    if seen.shape[1:-1] != tuple(lengths):
+        seen = np.zeros((len(x), *lengths, x.shape[-1]), x.dtype)
+        seen[:, *(slice(each.start - first, each.stop - first) for each, first in zip(inside, firsts, strict=True))] = x[:, *inside]
+    batch, *each, channel = seen.strides
     return as_strided(
-        x,
+        seen,
         (len(x), *(axis.small for axis in axes), *(axis.kernel for axis in axes), x.shape[-1]),
         (
             batch,

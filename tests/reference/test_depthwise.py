@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import definition, depthwise, depthwise_conv, separable_conv
+from reference import definition, depthwise_conv, separable_conv, taps
 from reference.arguments import Array
 from reference.depthwise import depthwise_conv_gradients, separable_conv_gradients
 from tests.reference.geometries import integers
@@ -35,13 +35,15 @@ def test_every_form_agrees_with_a_convolution_in_as_many_groups_as_channels(
     rank: int, multiplier: int, stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long a stretch is: a row, some rows, everything."""
-    monkeypatch.setattr(depthwise, "STRETCH", stretch)
+    monkeypatch.setattr(taps, "STRETCH", stretch)
     rng = np.random.default_rng(rank)
     for options in OPTIONS:
         x, kernel = operands(rng, rank, options["data_format"], multiplier)
         bias = integers(rng, (3 * multiplier,))
         expected = definition.depthwise_conv(x, kernel, bias, **options)
-        assert np.array_equal(depthwise_conv(x, kernel, bias, **options), expected)
+        got = depthwise_conv(x, kernel, bias, **options)
+        assert got.dtype == expected.dtype
+        assert np.array_equal(got, expected)
         row_by_row = kernel.reshape(*kernel.shape[:-2], 1, 3 * multiplier)
         for name, form in CONV.items():
             assert np.array_equal(form(x, row_by_row, bias, groups=3, **options), expected), name

@@ -71,6 +71,10 @@ def test_an_infinite_weight_meets_nothing_outside(value: float) -> None:
         assert padding == "valid" or np.isfinite(expected).any()
         expected = definition.conv_transpose(x, kernel, padding=padding, strides=strides)
         assert np.array_equal(taps.conv_transpose(x, kernel, padding=padding, strides=strides), expected, equal_nan=True)
+        for each in (1, 2):  # filters of a channel that is on its own
+            wide, rows = np.ones((1, 4, 4, 2)), np.repeat(kernel, 2 * each, axis=-1)
+            expected = definition.conv(wide, rows, padding=padding, strides=strides, groups=2)
+            assert np.array_equal(taps.conv(wide, rows, padding=padding, strides=strides, groups=2), expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("size", [1, 5, 9])
