@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from conformance.cases import Case
 from conformance.claims import CLAIMS, Claim
 from conformance.entry import PACKAGE
 from conformance.gate import Gate
+from conformance.isolated import Asked
 from conformance.plan import PLAN
 from conformance.subjects import MODES, NotOfferedError
 
@@ -39,6 +41,8 @@ CHECKS = pytest.StashKey[int]()
 """How many checks there are before any is deselected: who puts the results of shards together can tell whether one is missing."""
 
 _GATE = pytest.StashKey[Gate]()
+_PLACE = pytest.StashKey[int]()
+_SECONDS = pytest.StashKey[float | None]()
 _SAID = pytest.StashKey[bool]()
 
 
@@ -52,6 +56,11 @@ class Check(pytest.Item):
         super().__init__(**node)
         self._test, self._case, self._mode = test, case, mode
 
+    @property
+    def asked(self) -> Asked:
+        """What its judgement will be asked for."""
+        return self._case, self._mode, _claim(self._test.__name__)
+
     def runtest(self) -> None:
         if self.config.getoption("trace"):
             pytest.set_trace()
@@ -61,13 +70,14 @@ class Check(pytest.Item):
         """Does this case conform to this claim? Fails, passes, or is a known deviation (xfailed)."""
         gate, stash = gate_of(self.session), self.config.stash
         try:
-            judgement = gate.judge(case, mode, claim)
+            judgement = gate.judge(case, mode, claim, following(self))
         except NotOfferedError as error:
             self.user_properties.append((NOT_OFFERED, {"claim": claim.name, "mode": mode, "reason": str(error)}))
             raise pytest.skip.Exception(f"not offered: {error}", _use_item_location=True) from None
         renewed = gate.host.renewed()
         if renewed is not None:
             self.user_properties.append((RENEWED, renewed))
+        stash[_SECONDS] = judgement.record["seconds"]
         if _SAID not in stash:
             self.user_properties.append((ENVIRONMENT, {**gate.environment, "checks": stash[CHECKS]}))
             stash[_SAID] = True
@@ -92,15 +102,34 @@ def checks(collector: pytest.Collector, name: str, found: object) -> list[Check]
     if collector.path.parent != PACKAGE or not inspect.isfunction(found) or list(inspect.signature(found).parameters) != list(_PARAMETERS):
         return None
     made = []
-    for case, mode in collector.config.stash[PLAN].checks(CLAIMS[name.removeprefix("test_")]):
+    for case, mode in collector.config.stash[PLAN].checks(_claim(name)):
         called = f"{name}[{case}]" if mode == MODES[0] else f"{name}[{case}-{mode}]"
         # the id as a text, which pytest takes apart as it does those that its cache kept: --lf compares the parts
         made.append(Check.from_parent(collector, name=called, nodeid=f"{collector.nodeid}::{called}", test=found, case=case, mode=mode))
     return made
 
 
+def _claim(name: str) -> Claim:
+    """The claim that a function of this name tests."""
+    return CLAIMS[name.removeprefix("test_")]
+
+
 _PARAMETERS = ("check", "case", "mode")
 _NO_KEYWORDS: set[str] = set()
+
+
+def following(check: Check) -> Iterator[Asked]:
+    """What will be asked after this check, so far as checks follow it."""
+    items, stash = check.session.items, check.session.stash
+    try:
+        place = items.index(check, stash.get(_PLACE, 0))
+    except ValueError:  # it came before: a worker has been given more
+        place = items.index(check)
+    stash[_PLACE] = place
+    for each in islice(items, place + 1, None):
+        if not isinstance(each, Check):
+            return
+        yield each.asked
 
 
 def run(check: Check, nextitem: pytest.Item | None) -> None:
@@ -115,6 +144,10 @@ def run(check: Check, nextitem: pytest.Item | None) -> None:
         hook.pytest_runtest_logstart(**said)
     ran = runtestprotocol(check, nextitem=nextitem, log=False)
     reports = [report for report in ran if report.when == "call" or not report.passed]
+    seconds = check.config.stash.get(_SECONDS, None)
+    if seconds is not None:
+        check.config.stash[_SECONDS] = None
+        reports[0].duration = seconds  # what is judged together would all be on the first that asks
     alone = in_worker and len(reports) == 1
     if alone:
         reports[0].user_properties.append((UNANNOUNCED, True))

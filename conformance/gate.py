@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from conformance import deviations
@@ -11,7 +13,7 @@ from conformance.baseline import BASELINE, Baseline
 from conformance.cases import Case
 from conformance.claims import Claim
 from conformance.deviations import Deviation
-from conformance.isolated import Host
+from conformance.isolated import Asked, Host
 from conformance.outcomes import FATAL, Outcome, Verdict
 from conformance.records import Record, case_record
 from conformance.subjects import SubjectError
@@ -85,11 +87,17 @@ class Gate:
             self._speaking[key] = tuple(entry for entry in self._known if entry.speaks_of(**scope))
         return deviations.covering(self._speaking[key], case, mode, claim.name, verdict)
 
-    def judge(self, case: Case, mode: str, claim: Claim) -> Judgement:
-        """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case."""
+    def judge(self, case: Case, mode: str, claim: Claim, following: Iterable[Asked] = ()) -> Judgement:
+        """Check one case by one claim and hold the verdict against what is known to deviate, or against the baseline if it has the case.
+
+        ``following`` is what will be asked next, as far as that is known: what is not fatal may be judged already.
+        """
         known, before = self._expected(case, mode, claim)
         try:
-            verdict, seconds = (self.host.alone if _is_fatal(known, before) else self.host.judge)(case, mode, claim)
+            if _is_fatal(known, before):
+                verdict, seconds = self.host.alone(case, mode, claim)
+            else:
+                verdict, seconds = self.host.judge(case, mode, claim, takewhile(lambda asked: not self.fatal(*asked), following))
         except SubjectError as error:
             verdict, seconds = Verdict(Outcome.CRASHED, str(error)), 0.0
         if known is not None:

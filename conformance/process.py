@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +68,28 @@ class EndedError(Exception):
         self.outcome = outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a call: what the function returned, or what it raised or `EndedError`; how long that took; and what was written."""
+
+    value: Any
+    error: Exception | None
+    seconds: float
+    written: str
+
+    def told(self) -> Any:
+        """The value. What was written is handed on as if it had been written here: pytest captures it, or shows it with ``-s``.
+
+        Raises:
+            EndedError: no answer came, and the process is no more.
+            Exception: what the function raised there.
+        """
+        sys.stderr.write(self.written)
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 class Process:
     """One process that answers requests, and the socket and the log between it and us."""
 
@@ -110,19 +134,37 @@ class Process:
             EndedError: no answer came, and the process is no more.
             Exception: what the function raised there.
         """
+        (reply,) = self.ask_together(seconds, function, [arguments], most=0.0)
+        return reply.told()
+
+    def ask_together(self, seconds: float, function: str, calls: Sequence[tuple[Any, ...]], most: float) -> list[Reply]:
+        """What became of the first call and of each that could be begun within ``most`` seconds, of which each may take ``seconds``.
+
+        They run one after the other. The last reply may be that the process ended.
+        """
         self._asked = True
+        replies: list[Reply] = []
+        started = time.perf_counter()
         try:
-            self._messages.send((function, arguments))
-            kind, value = self._answer(seconds)
+            self._messages.send(served.Request(function, calls, most))
+            while self._asked:
+                answer = self._answer(seconds)
+                self._asked = not answer.last
+                error, where = (None, "") if answer.kind == served.RESULT else answer.value
+                if error is not None:
+                    error.add_note(where)
+                now, said = time.perf_counter(), self._said(answer.written)
+                self._shown = max(self._shown, answer.written)
+                replies.append(Reply(None if error else answer.value, error, now - started, said))
+                started = now
         except (EOFError, OSError):
-            raise EndedError(Outcome.CRASHED, self._ending()) from None
-        self._asked = False
-        self._show()
-        if kind == served.RESULT:
-            return value
-        error, where = value
-        error.add_note(where)
-        raise error
+            replies.append(Reply(None, EndedError(Outcome.CRASHED, self._ending()), time.perf_counter() - started, ""))
+        except EndedError as error:
+            replies.append(Reply(None, error, time.perf_counter() - started, ""))
+        if self.lives and self._shown > LOG_KEPT:
+            self._log.truncate(0)
+            self._shown = 0
+        return replies
 
     def end(self, seconds: float) -> str | None:
         """Let the process end, or kill it if it is still at something; how it ended if not well."""
@@ -187,22 +229,11 @@ class Process:
         self._messages.close()
         self._log.close()
 
-    def _said(self) -> str:
-        """What the process wrote since it was last shown."""
-        size = os.fstat(self._log.fileno()).st_size
+    def _said(self, size: int | None = None) -> str:
+        """What the process wrote after what has been read, until the log had this size, or all."""
+        size = os.fstat(self._log.fileno()).st_size if size is None else size
         start = max(self._shown, size - LOG_KEPT)
-        return os.pread(self._log.fileno(), size - start, start).decode("utf-8", "replace")
-
-    def _show(self) -> None:
-        """Hand on what was written, as if it had been written here: pytest captures it, or shows it with ``-s``."""
-        size = os.fstat(self._log.fileno()).st_size
-        if size == self._shown:
-            return
-        sys.stderr.write(self._said())
-        self._shown = size
-        if size > LOG_KEPT:
-            self._log.truncate(0)
-            self._shown = 0
+        return os.pread(self._log.fileno(), size - start, start).decode("utf-8", "replace") if size > start else ""
 
 
 def _resident(pid: int) -> int:

@@ -1,7 +1,7 @@
 """The other end of `conformance.process`: what runs in the process of the subject. It answers one request after the other.
 
-A request is the name of a function, ``module:function``, and its arguments; the answer is what the function gave, or how it ended
-otherwise. Whatever else the process writes goes to its log, so a framework may print what it likes.
+A request is the name of a function, ``module:function``, and the arguments of one or more calls of it; each call has an answer, which is
+what the function gave, or how it ended otherwise. Whatever else the process writes goes to its log, so a framework may print what it likes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance import subjects
 from conformance.cases import Case
@@ -33,22 +33,49 @@ RESULT, RAISED = "result", "raised"
 """The two kinds of an answer: what the function returned, or the exception that it raised, with its traceback as text."""
 
 
+class Request(NamedTuple):
+    """Calls of a function, one after the other until they have taken so many seconds: at least the first, the rest as far as that goes."""
+
+    function: str
+    calls: Sequence[tuple[Any, ...]]
+    seconds: float
+
+
+class Answer(NamedTuple):
+    """How one call ended, how large the log was then, and whether no other call of the same request follows."""
+
+    kind: str
+    value: Any
+    written: int
+    last: bool
+
+
 def serve(descriptor: int, parent: int) -> None:
     """Answer requests from the socket with this file descriptor until it is closed. ``parent`` is the process at its other end."""
     _prepare(parent)
     messages = Messages(socket.socket(fileno=descriptor))
+    log = os.dup(1)  # a file descriptor of our own: a framework may do with its standard output what it likes
     while True:
         try:
-            name, arguments = messages.receive()
+            request: Request = messages.receive()
         except EOFError:
             return
-        try:
-            answer: tuple[str, Any] = (RESULT, function(name)(*arguments))
-        except Exception as error:
-            # only those that can be met at the other end: to read a framework's own it would have to be imported there
-            ours = type(error).__module__.partition(".")[0] in ("builtins", "conformance")
-            answer = (RAISED, (error if ours else RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc()))
-        messages.send(answer)
+        started, left = time.perf_counter(), len(request.calls)
+        for arguments in request.calls:
+            kind, value = _answer(request.function, arguments)
+            left = left - 1 if time.perf_counter() - started < request.seconds else 0
+            messages.send(Answer(kind, value, os.fstat(log).st_size, last=not left))
+            if not left:
+                break
+
+
+def _answer(name: str, arguments: tuple[Any, ...]) -> tuple[str, Any]:
+    try:
+        return RESULT, function(name)(*arguments)
+    except Exception as error:
+        # only those that can be met at the other end: to read a framework's own it would have to be imported there
+        ours = type(error).__module__.partition(".")[0] in ("builtins", "conformance")
+        return RAISED, (error if ours else RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
 
 
 def _prepare(parent: int) -> None:

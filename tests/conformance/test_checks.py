@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 CASES = [f"conv2d-valid-in1x{size}x4x1-k1x2-f1-s1x1" for size in (3, 4)]
@@ -59,7 +62,7 @@ def test_a_run_renews_a_process_that_holds_much_and_says_so(tmp_path: Path) -> N
     for held, most in (("mappings", "most_mappings"), ("memory", "half_of_memory")):
         often = f"""
 from conformance import isolated, process
-isolated.WEIGHED = 2
+isolated.WEIGHED, isolated.TOGETHER = 2, 1
 process.Process.{held} = process.{most}() * 3 // 4
 """
         (tmp_path / f"often_{held}.py").write_text(often, encoding="utf-8")
@@ -67,6 +70,40 @@ process.Process.{held} = process.{most}() * 3 // 4
             done = gate("conformance/test_forward.py", "-p", f"often_{held}", "-n", workers, path=tmp_path)
             assert done.returncode == 0, done.stdout
             assert f"1 started anew the subject, whose process had come to hold half of the {held} that a process may have" in done.stdout
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_each_check_has_its_own_duration_though_they_are_judged_together(workers: str, tmp_path: Path) -> None:
+    together = "from conformance import isolated\nisolated.TOGETHER_SECONDS = 60.0\n"
+    (tmp_path / "together.py").write_text(together, encoding="utf-8")
+    slow = ("--subject", "tests.conformance.perils:Slow", "-p", "together", "--durations=0", "-vv", "-n", workers)
+    done = gate("conformance/test_forward.py", *slow, path=tmp_path)
+    assert done.returncode == 0, done.stdout
+    durations = re.findall(r"^(1\.\d+)s call .*test_forward\[(.*)\]", done.stdout, re.MULTILINE)
+    assert sorted(case for _, case in durations) == CASES
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_what_follows_a_check_is_judged_with_it_in_whatever_order_they_run(workers: str, tmp_path: Path) -> None:
+    plugin = f"""
+from pathlib import Path
+from conformance.process import Process
+ask = Process.ask_together
+def noted(process, seconds, function, calls, most):
+    with Path({str(tmp_path / "judged")!r}).open("a") as file:
+        if function == "conformance.served:judge":
+            print(*(case for _, case, *_ in calls), file=file)
+    return ask(process, seconds, function, calls, 60.0 if most else 0.0)
+Process.ask_together = noted
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+    (tmp_path / "backwards.py").write_text(plugin, encoding="utf-8")
+    done = gate("conformance/test_forward.py", "conformance/test_shapes.py", "-p", "backwards", "-n", workers, path=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed, 2 skipped" in done.stdout  # of what is not offered, too
+    assert (tmp_path / "judged").read_text(encoding="utf-8").split() == [*reversed(CASES), *reversed(CASES)]
+    assert len((tmp_path / "judged").read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_tracing_stops_before_each_check() -> None:

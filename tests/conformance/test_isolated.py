@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
 from conformance import isolated
-from conformance.cases import parse
+from conformance.cases import Case, parse
 from conformance.claims import CLAIMS
-from conformance.isolated import InProcess, Isolated
+from conformance.isolated import Asked, InProcess, Isolated
 from conformance.outcomes import Outcome
-from conformance.process import Limits, Process
+from conformance.process import Limits, Process, Reply
 from conformance.subjects import NotOfferedError, SubjectError
 from tests.conformance.perils import PERILS, perilous
 
 SUBJECTS = "tests.conformance.subjects"
 PERILOUS = "tests.conformance.perils"
 CASE = parse("conv2d_transpose-valid-in1x3x2x1-k2x3-f1-s1x1")
+SIZES = [parse(f"conv2d-same-in1x{n}x2x1-k1x2-f1-s1x1") for n in (1, 2, 3, 4)]
 FORWARD = CLAIMS["forward"]
 LIMITS = Limits(seconds=5.0, start=300.0, memory=1 << 29)
 
@@ -112,10 +114,66 @@ def test_every_peril_is_a_verdict_and_the_next_case_is_judged(name: str, host: I
     assert host.judge(CASE, "eager", FORWARD)[0].outcome == Outcome.CONFORMS
 
 
-def test_a_crash_that_an_earlier_case_prepared_names_those_before() -> None:
-    host = Isolated(f"{PERILOUS}:Spoiling", LIMITS)
-    cases = [parse(f"conv2d-same-in1x{n}x2x1-k1x2-f1-s1x1") for n in (1, 2, 3, 4)]
-    verdicts = [host.judge(case, "eager", FORWARD)[0] for case in cases]
+@pytest.mark.parametrize("name", PERILS)
+def test_a_peril_among_cases_judged_together_is_the_verdict_on_its_own_case(name: str, host: Isolated) -> None:
+    cases = [SIZES[0], parse(perilous(name)), SIZES[1], CASE]
+    verdicts = [host.judge(case, "eager", FORWARD, _asked(*cases[n + 1 :]))[0] for n, case in enumerate(cases)]
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.CONFORMS, PERILS[name].outcome, Outcome.CONFORMS, Outcome.CONFORMS]
+    assert PERILS[name].says in verdicts[1].message
+
+
+def _asked(*cases: Case) -> list[Asked]:
+    return [(case, "eager", FORWARD) for case in cases]
+
+
+@pytest.mark.parametrize("name", ["Right", "Shifted"])
+def test_what_follows_is_judged_with_the_first_and_told_when_it_is_asked_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart, here = Isolated(f"{SUBJECTS}:{name}", LIMITS), InProcess(f"{SUBJECTS}:{name}", LIMITS)
+    requests = []
+    ask = Process.ask_together
+
+    def counted(process: Process, seconds: float, function: str, calls: Sequence[tuple[Any, ...]], most: float) -> list[Reply]:
+        requests.append(len(calls))
+        return ask(process, seconds, function, calls, 60.0 if most else 0.0)
+
+    monkeypatch.setattr(Process, "ask_together", counted)
+    assert apart.environment
+    for n, case in enumerate(SIZES):
+        following = iter(_asked(*SIZES[n + 1 :], *[CASE] * isolated.TOGETHER))
+        assert apart.judge(case, "eager", FORWARD, following)[0] == here.judge(case, "eager", FORWARD, following)[0]
+    assert requests == [1, isolated.TOGETHER]
+    assert apart.judge(CASE, "eager", FORWARD)[0].outcome == here.judge(CASE, "eager", FORWARD)[0].outcome
+    assert requests == [1, isolated.TOGETHER]  # it had followed, too
+    assert apart.judge(SIZES[0], "eager", FORWARD)[0].outcome == here.judge(SIZES[0], "eager", FORWARD)[0].outcome
+    assert requests == [1, isolated.TOGETHER, 1]
+    assert apart.close() is None
+
+
+def test_no_case_is_begun_in_advance_when_those_before_took_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "TOGETHER_SECONDS", 0.5)
+    host = Isolated(f"{PERILOUS}:Slow", LIMITS)
+    for case in SIZES[:2]:
+        assert host.judge(case, "eager", FORWARD, _asked(*SIZES[2:]))[0].outcome == Outcome.CONFORMS
+        assert not host._ahead
+    assert host.close() is None
+
+
+def test_a_death_in_advance_that_no_check_asks_for_is_told_in_the_end() -> None:
+    host = Isolated(f"{PERILOUS}:Perilous", LIMITS)
+    dies = parse(perilous("abort"))
+    for following in ([CASE], [CASE, dies]):
+        assert host.judge(SIZES[0], "eager", FORWARD, _asked(*following))[0].outcome == Outcome.CONFORMS
+    assert host.judge(SIZES[1], "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    said = host.close()
+    assert said is not None
+    assert said.startswith(f"{dies} [eager] (forward), judged in advance: the process was killed by SIGABRT")
+    assert host.close() is None
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_crash_that_an_earlier_case_prepared_names_those_before(together: bool) -> None:
+    host, cases = Isolated(f"{PERILOUS}:Spoiling", LIMITS), SIZES
+    verdicts = [host.judge(case, "eager", FORWARD, _asked(*cases[n + 1 :] * together))[0] for n, case in enumerate(cases)]
     assert host.close() is None
     assert [verdict.outcome for verdict in verdicts] == ["conforms", "conforms", "conforms", "crashed"]
     assert "killed by SIGABRT" in verdicts[-1].message
@@ -160,13 +218,19 @@ def test_what_is_not_offered_is_no_verdict_there_either() -> None:
     host = Isolated(f"{SUBJECTS}:Right", LIMITS)
     with pytest.raises(NotOfferedError, match="mode graph"):
         host.judge(CASE, "graph", FORWARD)
-    host.close()
+    assert host.judge(CASE, "eager", FORWARD, [(CASE, "graph", FORWARD), *_asked(SIZES[0])])[0].outcome == Outcome.CONFORMS
+    with pytest.raises(NotOfferedError, match="mode graph"):
+        host.judge(CASE, "graph", FORWARD)
+    assert host.judge(SIZES[0], "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    assert host.close() is None
 
 
-def test_what_a_subject_prints_comes_here(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_what_a_subject_prints_comes_here(together: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the case that it was printed for, also where another was judged after it."""
     host = Isolated(f"{PERILOUS}:Talkative", LIMITS)
-    for _ in range(2):
-        host.judge(CASE, "eager", FORWARD)
+    for n, case in enumerate(SIZES[:3]):
+        host.judge(case, "eager", FORWARD, _asked(*SIZES[n + 1 : 3] * together))
         said = capsys.readouterr().err
         assert sorted(said.splitlines()) == ["said to stderr", "said to stdout"]
     host.close()
