@@ -46,6 +46,30 @@ def test_a_process_does_not_outlive_the_one_that_asks(tmp_path: Path) -> None:
     pytest.fail(f"process {pid} lives on")
 
 
+def test_each_of_several_calls_has_its_own_answer_time_and_output(capsys: pytest.CaptureFixture[str]) -> None:
+    process = Process(LIMITS)
+    slept = process.ask_together(60.0, "time:sleep", [(1.0,), (0.0,)], most=60.0)
+    assert 1.0 <= slept[0].seconds < 60.0
+    assert slept[1].seconds < slept[0].seconds
+    texts = [b"one", b"", b"two"]
+    for text, wrote in zip(texts, process.ask_together(60.0, "os:write", [(1, text) for text in texts], most=60.0), strict=True):
+        assert wrote.told() == len(text)
+        assert capsys.readouterr().err == text.decode()
+    numbers = process.ask_together(60.0, "builtins:int", [("1",), ("x",), ("2",)], most=60.0)
+    assert [reply.value for reply in numbers] == [1, None, 2]
+    with pytest.raises(ValueError, match="invalid literal"):
+        numbers[1].told()
+    assert len(process.ask_together(60.0, "builtins:int", [("1",), ("2",)], most=0.0)) == 1
+    assert process.ask(60.0, "builtins:int", "3") == 3
+    ended = process.ask_together(1.0, "time:sleep", [(0.0,), (3600.0,), (0.0,)], most=60.0)
+    assert len(ended) == 2
+    assert ended[0].told() is None
+    assert 1.0 <= ended[1].seconds < 60.0
+    with pytest.raises(EndedError, match="no result within 1 s"):
+        ended[1].told()
+    assert not process.lives
+
+
 def test_a_log_without_end_is_cut() -> None:
     process = Process(LIMITS)
     for _ in range(5):
