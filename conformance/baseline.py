@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases import Case
+from conformance.cases import Case, Key
 from conformance.outcomes import Outcome
-from conformance.results import Key, Run, read
+from conformance.results import Run, read
 from conformance.summary import Tally
 
 BASELINE = "baseline"

@@ -269,6 +269,10 @@ class Case:
         return "-".join([*parts, self.misuse] if self.misuse else parts)
 
 
+Key = tuple[Case, str, str]
+"""What a result is about: a case, the mode it ran in, and the claim it was held to."""
+
+
 def parse(text: str) -> Case:
     """The case with this id.
 

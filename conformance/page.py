@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from conformance import rules
-from conformance.cases import LAYERS, Case
+from conformance.cases import LAYERS, Case, Key
 from conformance.claims.forward import FORWARD
 from conformance.commands import CommandError, write
 from conformance.contract import axes, error_due
 from conformance.features import FEATURES, MEANINGS, features
 from conformance.outcomes import Outcome
-from conformance.results import Entry, Key, ResultsError, Run, read
+from conformance.results import Entry, ResultsError, Run, read
 from conformance.scripts import affordable, script
 from conformance.subjects import MODES
 from conformance.summary import smallness

@@ -15,17 +15,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from conformance.cases import Case, CaseError, parse
+from conformance.cases import Case, CaseError, Key, parse
 from conformance.outcomes import Outcome
 from conformance.records import SCHEMA, Record, passes_of
 
 
 class ResultsError(ValueError):
     """A results file that cannot be used; the message is one line and names the file."""
-
-
-Key = tuple[Case, str, str]
-"""What a result is about: case, mode, claim."""
 
 
 @dataclass(frozen=True, slots=True)

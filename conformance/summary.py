@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from conformance import rules
-from conformance.cases import LAYERS, PADDINGS, Case, parse
+from conformance.cases import LAYERS, PADDINGS, Case, Key, parse
 from conformance.features import FEATURES, features
 from conformance.outcomes import Outcome
 from conformance.records import Record
-from conformance.results import Key
 
 FIXED = "conforms, though known to deviate"
 """The kind of failure that a deviation makes which no longer holds."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from conformance import deviations
-from conformance.results import Key, Run, read
+from conformance.cases import Key
+from conformance.results import Run, read
 
 HOUSE = Path(__file__).parents[1]
 

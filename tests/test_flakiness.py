@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.cases import parse
-from conformance.results import Key
+from conformance.cases import Key, parse
 from tests.flakiness import Found, Unlike, compare, judge
 
 KEY = (parse("conv2d-same-in1x2x2x1-k1x1-f1-s1x1"), "eager", "forward")

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.cases import Case
+from conformance.cases import Key
 from conformance.facts import AXIS_FACTS, CASE_FACTS, axis_facts, case_facts
 from conformance.rules.literals import SCOPES, Literal, Rule, holds
 from conformance.rules.phrases import DIFFERENCES
 
 Mask = NDArray[np.bool_]
-Key = tuple[Case, str, str]
-"""What a record is about: case, mode, claim."""
 
 _VALUES_KEPT = 16
 """Numbers of one fact that literals compare with. Grids have fewer; a model's channel counts may have more."""
