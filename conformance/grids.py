@@ -128,6 +128,7 @@ def _rows(factors: tuple[tuple[str, tuple[Any, ...]], ...]) -> list[dict[str, An
 REGRESSIONS = (
     "conv2d-valid-in3x6x3x1-k2x3-f3-s1x2-nobias-wide_input",  # oneDNN's brgemm, one column of output
     "depthwise_conv2d-valid-in2x5x3x1-k2x2-s1x2-m3",  # the same: TensorFlow makes a convolution of it
+    "conv2d_transpose-valid-in3x6x1x8-k3x4-f1-s1x3-op0x2-wide_input",  # the same, behind the gradient
     "conv2d_transpose-same-in1x7x2x1-k2x3-f2-s2x3-op0x2",  # XLA's algebraic simplifier
     "conv2d_transpose-same-in1x1x4x2-k4x2-f3-s4x2-op3x0",  # the same, with the axes exchanged
 )

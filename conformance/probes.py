@@ -362,13 +362,16 @@ def _weights(configuration: Case) -> _Weights:
 def _drawn(configuration: Case, most: dict[str, int], purpose: str = "") -> tuple[dict[str, Draw], dict[str, Array]]:
     """The weights of a layer with at most these magnitudes, as recipes and made.
 
-    Over the depth multiplier, the product of a separable layer's kernels may cancel: of several pointwise kernels the one is taken with
-    which it cancels least.
+    For gradients a kernel that is the same everywhere is drawn again. Over the depth multiplier, the product of a separable layer's kernels
+    may cancel: of several pointwise kernels the one is taken with which it cancels least.
     """
     shapes = {"kernel": configuration.kernel_shape, "pointwise": configuration.pointwise_shape, "bias": (configuration.filters,)}
     kind, name = storage(configuration.compute_dtype), str(configuration)
     draws = {operand: Draw(seed_of(name, purpose + operand), (value + 1) // 2, shapes[operand], kind) for operand, value in most.items()}
     arrays = {operand: draw.array() for operand, draw in draws.items()}
+    while purpose and arrays["kernel"].size >= 4 and np.ptp(arrays["kernel"]) == 0:  # of one output the input's gradient would be all alike
+        draws["kernel"] = replace(draws["kernel"], seed=draws["kernel"].seed + 1)
+        arrays["kernel"] = draws["kernel"].array()
     if configuration.separable and configuration.depth_multiplier > 1:
         channels, multiplier = configuration.kernel_shape[-2:]
         depthwise, best = arrays["kernel"].astype(float), None
