@@ -171,3 +171,12 @@ def test_the_small_integers_of_narrow_types_do_not_cancel_by_chance(dtype: str) 
     for case in (chance, *(replace(case, dtype=dtype) for case in SMOKE[::3])):
         probe = probes.exact(case)
         check_trust(case, probes.exact_result(case, probe.x, probe.kernel, probe.bias, probe.pointwise))
+
+
+def test_a_kernel_for_gradients_is_not_the_same_everywhere() -> None:
+    """Of one output the input's gradient would be all alike, whatever else is drawn: these were drawn so at first."""
+    for size in (2, 3, 4, 5):
+        case = parse(f"conv1d-valid-in1x{size}x3-k2-f1-s4-channels_first-nobias-wide_input")
+        probe = probes.exact_gradients(case)
+        assert np.ptp(probe.kernel) > 0
+        assert np.array_equal(probe.draws["kernel"].array(), probe.kernel)
