@@ -158,12 +158,15 @@ def test_no_case_is_begun_in_advance_when_those_before_took_long(monkeypatch: py
     assert host.close() is None
 
 
-def test_a_death_in_advance_that_no_check_asks_for_is_told_in_the_end() -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_death_in_advance_that_no_check_asks_for_is_told_in_the_end(goes_on: bool) -> None:
     host = Isolated(f"{PERILOUS}:Perilous", LIMITS)
     dies = parse(perilous("abort"))
     for following in ([CASE], [CASE, dies]):
         assert host.judge(SIZES[0], "eager", FORWARD, _asked(*following))[0].outcome == Outcome.CONFORMS
-    assert host.judge(SIZES[1], "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+    if goes_on:
+        assert host.judge(SIZES[1], "eager", FORWARD)[0].outcome == Outcome.CONFORMS
+        assert not host._ahead
     said = host.close()
     assert said is not None
     assert said.startswith(f"{dies} [eager] (forward), judged in advance: the process was killed by SIGABRT")
