@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reference.arguments import Arguments, Array, DepthwiseOptions, check_depthwise, check_pointwise
-from reference.geometry import Axis, convolution_axis, taps
+from reference.geometry import Axis, convolution_axis
 from reference.gradients import Gradients, in_format, upstream_gradient
-from reference.taps import gather
+from reference.taps import correlate, gather, scatter
 
 
 def depthwise_conv(
@@ -127,12 +127,9 @@ def _product(z: Array, w: Array) -> Array:
 
 
 def _gradients(a: Arguments, g: Array) -> Gradients:
-    """``g`` has its channels last."""
-    axes = _axes(a)
-    kind = np.result_type(a.dtype, g)
-    dx, dw = np.zeros(a.x.shape, kind), np.zeros(a.kernel.shape, kind)
-    each = g.reshape(*g.shape[:-1], *a.kernel.shape[-2:])
-    for tap, small, big in taps(axes):
-        dx[:, *big] += (each[:, *small] * a.kernel[tap]).sum(axis=-1)
-        dw[tap] = (a.x[:, *big][..., None] * each[:, *small]).sum(axis=tuple(range(len(axes) + 1)))
+    """``g`` has its channels last. Every filter gives its channel a gradient of its own, of which the channel has the sum."""
+    axes, (channels, multiplier) = _axes(a), a.kernel.shape[-2:]
+    each = scatter(g, a.kernel.reshape(*a.kernel_size, 1, a.filters), axes, groups=a.filters)
+    dx = each.reshape(*each.shape[:-1], channels, multiplier).sum(axis=-1)
+    dw = correlate(a.x, g, axes, groups=channels).reshape(a.kernel.shape)
     return Gradients(in_format(dx, a), dw, g.sum(axis=tuple(range(g.ndim - 1))))

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import prod
+from math import gcd, prod
 from typing import NamedTuple
 
 PADDINGS = ("valid", "same")
@@ -103,6 +103,14 @@ class Tap(NamedTuple):
     big: slice
 
 
+class Phase(NamedTuple):
+    """The big indices of one phase, the taps that meet it, and the axis that these are between the small side and the places in it."""
+
+    big: slice
+    taps: slice
+    axis: Axis
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """One axis of a convolution or transposed convolution: relation (1) between a small and a big side."""
@@ -125,6 +133,36 @@ class Axis:
         ``(i + first) s + t d - before = i s + t d - (before - first s)``: a stretch of an axis is an axis.
         """
         return Axis(self.big, stop - first, self.kernel, self.stride, self.dilation, self.before - first * self.stride)
+
+    def turned(self) -> Axis:
+        """An axis without a stride, read the other way: its big side as the small one, its last tap as the first.
+
+        ``j = i + t d - before`` is ``i = j + (k - 1 - t) d - ((k - 1) d - before)``.
+        """
+        return Axis(self.small, self.big, self.kernel, 1, self.dilation, self.span - 1 - self.before)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - as for `taps`
+    def phases(self) -> tuple[Phase, ...]:
+        """Every phase of the big side that a tap meets, ``j = q s + r`` for one ``r``, as an axis without a stride between ``i`` and ``q``.
+
+        With ``t d - before = q_t s + r_t``, tap ``t`` meets phase ``r_t`` alone, and there ``q = i + q_t``. The next tap with the same
+        ``r_t`` is ``p = s / gcd(s, d)`` further, and its ``q_t`` by ``p d / s``.
+        """
+        period = self.stride // gcd(self.stride, self.dilation)
+        found = []
+        for first in range(min(period, self.kernel)):
+            place, phase = divmod(first * self.dilation - self.before, self.stride)
+            taps = slice(first, None, period)
+            axis = Axis(
+                big=len(range(phase, self.big, self.stride)),
+                small=self.small,
+                kernel=len(range(self.kernel)[taps]),
+                stride=1,
+                dilation=period * self.dilation // self.stride,
+                before=-place,
+            )
+            found.append(Phase(slice(phase, None, self.stride), taps, axis))
+        return tuple(found)
 
     @lru_cache(maxsize=1024)  # noqa: B019 - an axis is six integers, and few of them are used again and again
     def taps(self) -> tuple[Tap, ...]:
@@ -175,33 +213,64 @@ def taps(axes: tuple[Axis, ...]) -> tuple[Taps, ...]:
     return tuple(Taps._make(zip(*each, strict=True)) for each in product(*(axis.taps() for axis in axes)))
 
 
-class PhasedTaps(NamedTuple):
-    """One tap of a kernel over several axes: its index in the kernel, the small block, and the phase and the places in it that it meets."""
+class Stamp(NamedTuple):
+    """What one tap of a kernel makes of the small side: its index in the kernel, the rows that count, and where they come to lie.
+
+    That is a phase of the big side, and the first place there, counted along one long row, see `stamps`.
+    """
 
     tap: tuple[int, ...]
-    small: tuple[slice, ...]
+    rows: slice
     phase: tuple[int, ...]
-    places: tuple[slice, ...]
+    start: int
+
+
+def widths(axes: tuple[Axis, ...]) -> tuple[int, ...]:
+    """How long the rows are in which both the small side and any phase of the big side have room: along all axes but the first."""
+    return tuple(max(axis.small, -(-axis.big // axis.stride)) for axis in axes[1:])
 
 
 @lru_cache(maxsize=64)
-def phased_taps(axes: tuple[Axis, ...]) -> tuple[PhasedTaps, ...]:
+def stamps(axes: tuple[Axis, ...]) -> tuple[Stamp, ...]:
     """The taps of a kernel, with the big side apart into its phases: big index ``q s + r`` is place ``q`` of phase ``r``.
 
-    A tap meets one phase alone, ``r = (t d - before) mod s``, and there one place after the other.
+    A tap meets one phase alone, ``r = (t d - before) mod s``, and there one place after the other. With rows of the same `widths` on both
+    sides, these places follow one another in memory just as the small indices do, if what is `outside` is left out.
     """
+    width = widths(axes)
+    steps = [prod(width[n:]) for n in range(len(axes))]
     found = []
     for tap, small, big in taps(axes):
-        starts = [divmod(each.start, axis.stride) for each, axis in zip(big, axes, strict=True)]
-        places = tuple(slice(q, q + each.stop - each.start) for (q, _), each in zip(starts, small, strict=True))
-        found.append(PhasedTaps(tap, small, tuple(r for _, r in starts), places))
+        places, phase = zip(*(divmod(each.start, axis.stride) for each, axis in zip(big, axes, strict=True)), strict=True)
+        firsts = (0, *(each.start for each in small[1:]))  # of the rows that count the first, and all of each row
+        start = sum(step * (place - first) for step, place, first in zip(steps, places, firsts, strict=True))
+        found.append(Stamp(tap, small[0], phase, start))
+    return tuple(found)
+
+
+class Outside(NamedTuple):
+    """Small indices along one axis (0 the first) that its tap joins with nothing, in rows of `widths`."""
+
+    axis: int
+    tap: int
+    small: slice
+
+
+@lru_cache(maxsize=64)
+def outside(axes: tuple[Axis, ...]) -> tuple[Outside, ...]:
+    """What a stamp must not have along all axes but the first, where it would lie in the row before or after."""
+    found = []
+    for n, (axis, width) in enumerate(zip(axes[1:], widths(axes), strict=True), 1):
+        for tap, inside, _ in axis.taps():
+            beyond = (slice(0, inside.start), slice(inside.stop, width))
+            found += [Outside(n, tap, each) for each in beyond if each.start < each.stop]
     return tuple(found)
 
 
 def stretches(axes: tuple[Axis, ...], most: int) -> Iterator[tuple[slice, tuple[Axis, ...]]]:
     """The first axis in stretches of small indices, so long that at most ``most`` small elements (but one index at least) are in each."""
     first, *rest = axes
-    rows = max(most // prod(axis.small for axis in rest), 1)
+    rows = max(most // max(prod(axis.small for axis in rest), 1), 1)
     if rows >= first.small:
         yield slice(0, first.small), axes
         return

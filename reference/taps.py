@@ -1,20 +1,21 @@
 """The fast form, which the gate uses: slices and matrix products, one of each for every tap of the kernel.
 
 `reference.geometry.taps` lists, for every tap, the block of small indices and the block of big indices it joins. A
-convolution (`gather`) adds ``big @ w`` to the small block; a transposed convolution (`scatter`) adds ``small @ w.T`` to the big
-one. There is no padded copy: what lies outside is not in the blocks. Both work on a stretch of rows at a time, so that what they add
-up stays in the processor's cache.
+convolution (`gather`) adds ``big @ w`` to the small block. There is no padded copy: what lies outside is not in the blocks. It works on
+a stretch of rows at a time, so that what it adds up stays in the processor's cache.
 
-With a stride, the taps of a scatter meet every s-th element. So the big side is kept apart into its phases, which every tap meets in one
-piece, until all is added up.
+A transposed convolution (`scatter`) adds ``small @ w.T`` to the big block. With a stride its taps meet every s-th element, one phase of
+the big side, and on a phase there is no stride: there a scatter is a gather from the other side, with the kernel turned round.
 
-Where channels are few, the product of a single tap is a sliver, and one product for all taps is faster: a convolution multiplies its
-`windows`, a transposed one first makes all its stamps and then adds them up. Where every channel is on its own there is no matrix product
-at all: `channelwise` multiplies and adds whole rows of the windows.
+Where channels or filters are few, the product of a single tap is a sliver, and one product for all taps is faster: of the `windows` on
+the side of few channels, or, for few filters, one that makes all stamps, which are then added up. Where every channel is on its own
+there is no matrix product at all: `channelwise` multiplies and adds whole rows of the windows.
 """
 
 from __future__ import annotations
 
+from itertools import product
+from math import prod
 from typing import Unpack
 
 import numpy as np
@@ -22,13 +23,16 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike
 
 from reference.arguments import Array, ConvolutionOptions, TransposedOptions, check_convolution, check_transposed
-from reference.geometry import Axis, convolution_axis, phased_taps, stretches, taps, transposed_axis
+from reference.geometry import Axis, convolution_axis, outside, stamps, stretches, taps, transposed_axis, widths
 
 STRETCH = 1 << 16
 """Elements that are worked on at a time: half a megabyte of float64, half of what a processor core's own cache holds today."""
 
-MANY_STAMPS = 1 << 19
-"""Elements of the stamps that are added up at a time: they are read but once, so fewer calls weigh more than the nearest cache."""
+MANY = 1 << 19
+"""Elements of stamps or windows that are made at a time: they are read but once, so fewer calls weigh more than the nearest cache."""
+
+SMALL = 1_000_000
+"""Multiplications up to which OpenBLAS takes the factors as they lie, and does not put them in its own order first."""
 
 FEW = 12
 """Fewer channels than this make the product of a single tap a sliver; and so do rows that are shorter, unless they are joined."""
@@ -108,13 +112,12 @@ def gather(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) -> 
     batch, channels, filters = len(x), x.shape[-1], kernel.shape[-1]
     if groups == channels > 1 and _is_finite(kernel):
         return channelwise(x, kernel[..., 0, :], axes)
-    y = np.zeros((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
     if groups == 1 and channels < FEW and _is_finite(kernel):
-        seen, w = windows(x, axes), kernel.reshape(-1, filters)
-        for rows, _ in stretches(axes, STRETCH // (batch * len(w))):
-            block = y[:, rows]
-            block[...] = (seen[:, rows].reshape(-1, len(w)) @ w).reshape(block.shape)
-        return y
+        return side_by_side(x, kernel, axes)
+    if groups == 1 and filters < FEW and _can_turn(axes):
+        return stamped(x, _flipped(kernel), tuple(axis.turned() for axis in axes))
+    y = np.zeros((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
+    kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
     for rows, part in stretches(axes, STRETCH // (batch * filters)):
         block = y[:, rows]
         for tap, small, big in taps(part):
@@ -127,29 +130,61 @@ def scatter(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) ->
 
     Shapes: ``x`` (batch, *small, channels), ``kernel`` (*kernel_size, channels / groups, filters), result (batch, *big, filters).
     """
+    filters = kernel.shape[-1]
+    if groups == 1 and filters < FEW:
+        return stamped(x, kernel, axes)
+    if all(axis.stride == 1 for axis in axes):
+        return gather(x, _flipped(kernel), tuple(axis.turned() for axis in axes), groups)
+    y = np.zeros((len(x), *(axis.big for axis in axes), filters), np.result_type(x, kernel))
+    for phases in product(*(axis.phases() for axis in axes)):
+        big, some, parts = zip(*phases, strict=True)
+        y[:, *big] = gather(x, _flipped(kernel[some]), tuple(part.turned() for part in parts), groups)
+    return y
+
+
+def side_by_side(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
+    """`gather` for few channels: one product of the `windows` and the whole kernel."""
+    batch, filters = len(x), kernel.shape[-1]
+    y = np.empty((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
+    seen, w = windows(x, axes), kernel.reshape(-1, filters)
+    most, small = STRETCH // len(w), SMALL // (filters * len(w))
+    if small >= batch * prod(axis.small for axis in axes[1:]):
+        most = min(most, small)
+    for rows, _ in stretches(axes, most // batch):
+        np.matmul(seen[:, rows].reshape(batch, -1, len(w)), w, out=y[:, rows].reshape(batch, -1, filters))
+    return y
+
+
+def stamped(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
+    """`scatter` for few filters: one product makes the stamps of all taps, which are then shifted and added up.
+
+    The rows of a stamp are as long as those of the phase that it is added to. So both lie in memory as one long row, and a shift,
+    by whatever rows and columns, is one shift of it. Only what would come to lie in the row before or after must be put to zero.
+    """
     *kernel_size, channels, filters = kernel.shape
     batch, rank, kind = len(x), len(axes), np.result_type(x, kernel)
     strides, lengths = zip(*((axis.stride, -(-axis.big // axis.stride)) for axis in axes), strict=True)
-    if groups == 1 and min(channels, filters) < FEW:
-        # filters first: rows of the image are then the longest stretches of memory to be added up
-        y = np.zeros((*strides, filters, batch, *lengths), kind)
-        w = kernel.swapaxes(-2, -1).reshape(-1, channels)
-        parts = list(stretches(axes, MANY_STAMPS // (batch * len(w))))
-        room = np.empty((len(w), x[:, parts[0][0]].size // channels), kind)  # no other is longer; fresh memory would cost half a product
-        for rows, part in parts:
-            block = x[:, rows]
-            pixels = block.reshape(-1, channels)
-            stamps = np.matmul(w, pixels.T, out=room[:, : len(pixels)]).reshape(*kernel_size, filters, *block.shape[:-1])
-            for tap, small, phase, places in phased_taps(part):
-                y[phase][:, :, *places] += stamps[tap][:, :, *small]
-        return joined(np.moveaxis(y, rank, -1), axes)
-    y = np.zeros((*strides, batch, *lengths, filters), kind)
-    kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
-    for rows, part in stretches(axes, STRETCH // (batch * filters)):
+    wide = widths(axes)
+    if x.shape[2:-1] != wide:
+        narrow, x = x, np.ones((batch, axes[0].small, *wide, channels), kind)  # what is made of the ones is put to zero
+        x[:, :, *(slice(axis.small) for axis in axes[1:])] = narrow
+    row = prod(wide)
+    # filters first: rows of the image are then the longest stretches of memory to be added up; a row in front and behind for the shifts
+    y = np.zeros((*strides, filters, batch, (lengths[0] + 2) * row), kind)
+    w = kernel.swapaxes(-2, -1).reshape(-1, channels)
+    parts = list(stretches(axes, MANY // (batch * len(w))))
+    room = np.empty((len(w), x[:, parts[0][0]].size // channels), kind)  # no other is longer; fresh memory would cost half a product
+    for rows, part in parts:
         block = x[:, rows]
-        for tap, small, phase, places in phased_taps(part):
-            y[phase][:, *places] += grouped_product(block[:, *small], kernel[tap], groups)
-    return joined(y, axes)
+        pixels = block.reshape(-1, channels)
+        each = np.matmul(w, pixels.T, out=room[:, : len(pixels)]).reshape(*kernel_size, filters, *block.shape[:-1])
+        for n, tap_of_axis, columns in outside(part):
+            each.swapaxes(0, n).swapaxes(n - rank, -1)[tap_of_axis, ..., columns] = 0
+        for tap, some, phase, start in stamps(part):
+            stamp = each[tap][:, :, some].reshape(filters, batch, -1)
+            y[phase][:, :, row + start : row + start + stamp.shape[-1]] += stamp
+    y = y[..., row:-row].reshape(*y.shape[:-1], lengths[0], *wide)
+    return joined(np.moveaxis(y, rank, -1), axes)
 
 
 def joined(phases: Array, axes: tuple[Axis, ...]) -> Array:
@@ -169,6 +204,13 @@ def correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...], groups
     (*kernel_size, channels / groups, filters).
     """
     channels, filters = big_side.shape[-1] // groups, small_side.shape[-1]
+    if groups == 1 and FEW > filters < channels and _can_turn(axes) and _is_finite(big_side):
+        turned = tuple(axis.turned() for axis in axes)
+        return _flipped(_correlate_windows(small_side, big_side, turned)).swapaxes(-2, -1)
+    if groups == 1 and _is_finite(small_side):
+        return _correlate_windows(big_side, small_side, axes)
+    if groups == big_side.shape[-1] and _is_finite(small_side):
+        return channelwise_correlate(big_side, small_side, axes)
     w = np.zeros((*(axis.kernel for axis in axes), channels, filters), np.result_type(big_side, small_side))
     for rows, part in stretches(axes, STRETCH // (len(big_side) * max(channels * groups, filters))):
         block = small_side[:, rows]
@@ -179,25 +221,69 @@ def correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...], groups
     return w
 
 
+def _correlate_windows(big_side: Array, small_side: Array, axes: tuple[Axis, ...]) -> Array:
+    """`correlate` by products of the `windows`, all taps in one, and the small side."""
+    batch, channels, filters = len(big_side), big_side.shape[-1], small_side.shape[-1]
+    w = np.zeros((*(axis.kernel for axis in axes), channels, filters), np.result_type(big_side, small_side))
+    seen, products = windows(big_side, axes), w.reshape(-1, filters)
+    width = len(products)
+    pixels = MANY // (width + filters)
+    images = max(min(pixels // max(prod(axis.small for axis in axes[1:]), 1), batch), 1)  # as many as have room with one row each
+    for first, (rows, _) in product(range(0, batch, images), stretches(axes, pixels // images)):
+        some = slice(first, first + images)
+        one, other = seen[some, rows].reshape(-1, width), small_side[some, rows].reshape(-1, filters)
+        # a product turns its first factor round in memory: let that not be the far wider one
+        products += one.T @ other if width <= 4 * filters else (other.T @ one).T
+    return w
+
+
 def channelwise(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
-    """``y[i, c m + q] = sum over t of x[i s + t d - before, c] kernel[t, c m + q]``, zeros for what is outside x.
+    """`gather` where every channel is on its own: ``y[i, c m + q] = sum over t of x[i s + t d - before, c] kernel[t, c m + q]``.
 
     Shapes: ``x`` (batch, *big, channels), ``kernel`` (*kernel_size, channels m), result (batch, *small, channels m).
     """
-    rank, batch, filters = len(axes), len(x), kernel.shape[-1]
-    x = np.ascontiguousarray(x) if filters == x.shape[-1] else x.repeat(filters // x.shape[-1], axis=-1)
-    y = np.empty((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
-    # einsum multiplies and adds in one pass, but only as far as memory goes on: without a stride that is a row of the image, not one pixel
-    rows_join = axes[-1].stride == 1
+    filters, rows_join = kernel.shape[-1], axes[-1].stride == 1
+    x, places, tap = _for_each_filter(x, filters), "xyz"[: len(axes) - rows_join], "pqr"[: len(axes)]
+    y = np.empty((len(x), *(axis.small for axis in axes), filters), np.result_type(x, kernel))
     w = np.tile(kernel, axes[-1].small) if rows_join else kernel
-    places, tap = "xyz"[: rank - rows_join], "pqr"[:rank]
-    for rows, part in stretches(axes, STRETCH // (batch * filters)):
+    for rows, part in stretches(axes, STRETCH // (len(x) * filters)):
         block, seen = y[:, rows], windows(x, part)
         if rows_join:
-            block = block.reshape(*block.shape[:rank], -1)
-            seen = np.moveaxis(seen, rank, -2).reshape(*block.shape[:rank], *kernel.shape[:-1], -1)
-        np.einsum(f"b{places}{tap}f,{tap}f->b{places}f", seen, w[..., : block.shape[-1]], out=block)
+            block, seen = _joined_rows(block, seen)
+        np.einsum(f"b{places}{tap}f,{tap}f->b{places}f", seen, w[..., : block.shape[-1]], out=block)  # of one axis the stretch is the row
     return y
+
+
+def channelwise_correlate(big_side: Array, small_side: Array, axes: tuple[Axis, ...]) -> Array:
+    """`correlate` where every channel is on its own: ``w[t, 0, c m + q] = sum of big[i s + t d - before, c] small[i, c m + q]``.
+
+    Shapes: ``big_side`` (batch, *big, channels), ``small_side`` (batch, *small, channels m), result (*kernel_size, 1, channels m).
+    """
+    filters, rows_join = small_side.shape[-1], axes[-1].stride == 1
+    x, places, tap = _for_each_filter(big_side, filters), "xyz"[: len(axes) - rows_join], "pqr"[: len(axes)]
+    w = np.zeros((*(axis.kernel for axis in axes), axes[-1].small if rows_join else 1, filters), np.result_type(x, small_side))
+    products = w.reshape(*w.shape[:-2], -1)
+    for rows, part in stretches(axes, STRETCH // (len(x) * filters)):
+        block, seen = small_side[:, rows], windows(x, part)
+        if rows_join:
+            block, seen = _joined_rows(block, seen)
+        products[..., : block.shape[-1]] += np.einsum(f"b{places}{tap}f,b{places}f->{tap}f", seen, block)
+    return np.asarray(w.sum(axis=-2, keepdims=True))
+
+
+def _for_each_filter(x: Array, filters: int) -> Array:
+    """Every channel as often as it has filters, which follow one another."""
+    return np.ascontiguousarray(x) if filters == x.shape[-1] else x.repeat(filters // x.shape[-1], axis=-1)
+
+
+def _joined_rows(block: Array, seen: Array) -> tuple[Array, Array]:
+    """The pixels of a row and their channels as one axis, in a block (batch, *small, channels) and in its `windows`.
+
+    einsum multiplies and adds in one pass, but only as far as memory goes on: without a stride that is a row of the image, not one pixel.
+    """
+    rank = block.ndim - 2
+    block = block.reshape(*block.shape[:rank], -1)
+    return block, np.moveaxis(seen, rank, -2).reshape(*block.shape[:rank], *seen.shape[rank + 1 : -1], block.shape[-1])
 
 
 def windows(x: Array, axes: tuple[Axis, ...]) -> Array:
@@ -207,7 +293,9 @@ def windows(x: Array, axes: tuple[Axis, ...]) -> Array:
     """
     firsts = [-axis.before for axis in axes]
     lengths = [(axis.small - 1) * axis.stride + axis.span for axis in axes]
-    inside = [slice(max(first, 0), min(first + n, axis.big)) for first, n, axis in zip(firsts, lengths, axes, strict=True)]
+    inside = [
+        slice(*(min(max(edge, 0), axis.big) for edge in (first, first + n))) for first, n, axis in zip(firsts, lengths, axes, strict=True)
+    ]
     seen = x[:, *inside]
     if seen.shape[1:-1] != tuple(lengths):
         seen = np.zeros((len(x), *lengths, x.shape[-1]), x.dtype)
@@ -226,9 +314,19 @@ def windows(x: Array, axes: tuple[Axis, ...]) -> Array:
     )
 
 
-def _is_finite(kernel: Array) -> bool:
-    """Whether zeros may stand for what is absent: times an infinite weight they are NaN."""
-    return kernel.dtype.kind not in "fc" or bool(np.isfinite(kernel).all())
+def _is_finite(other: Array) -> bool:
+    """Whether zeros may stand for what is absent: times an infinite number they are NaN."""
+    return other.dtype.kind not in "fc" or bool(np.isfinite(other).all())
+
+
+def _can_turn(axes: tuple[Axis, ...]) -> bool:
+    """Whether the axes can be turned, and it pays: all of the big side is multiplied then, so most of it should meet most of the taps."""
+    return all(axis.stride == 1 for axis in axes) and prod(axis.big for axis in axes) <= 2 * prod(axis.small for axis in axes)
+
+
+def _flipped(kernel: Array) -> Array:
+    """The last tap first, along every axis."""
+    return np.flip(kernel, axis=tuple(range(kernel.ndim - 2)))
 
 
 def grouped_product(x: Array, w: Array, groups: int) -> Array:
@@ -239,7 +337,7 @@ def grouped_product(x: Array, w: Array, groups: int) -> Array:
     """
     channels, filters = w.shape
     if groups == 1:
-        if x.shape[-2] < FEW:  # NumPy multiplies row after row: join them
+        if x.shape[-2] < max(FEW, filters // 4):  # NumPy multiplies row after row: join them
             return np.asarray((x.reshape(-1, channels) @ w).reshape(*x.shape[:-1], filters))
         return np.asarray(x @ w)
     each = x.reshape(*x.shape[:-1], groups, channels)

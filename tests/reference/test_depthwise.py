@@ -78,8 +78,12 @@ def test_by_hand() -> None:
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(map(str, options.values())))
 @pytest.mark.parametrize("rank", [1, 2])
-def test_every_derivative_is_the_difference_of_one_step(rank: int, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("stretch", [1, 50, 1 << 16], ids="stretch{}".format)
+def test_every_derivative_is_the_difference_of_one_step(
+    rank: int, options: dict[str, Any], stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The maps are linear in every operand: on integers the difference of one step is the derivative, exactly."""
+    monkeypatch.setattr(taps, "STRETCH", stretch)
     rng = np.random.default_rng(rank)
     x, kernel = operands(rng, rank, options["data_format"], 2)
     pointwise = integers(rng, (*(1,) * rank, 6, 4))

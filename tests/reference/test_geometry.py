@@ -12,10 +12,13 @@ from reference.geometry import (
     convolution_padding,
     convolution_size,
     effective_kernel,
+    outside,
     split_same,
+    stamps,
     transposed_axis,
     transposed_crop,
     transposed_size,
+    widths,
 )
 
 # n, k, s, d: output size, zeros before and after
@@ -213,3 +216,51 @@ def test_both_directions_are_one_relation() -> None:
         back = convolution_axis(there.big, k, s, d, "same")
         assert joined(there) == joined(back)
         assert (back.small, back.before) == (n, there.before)
+
+
+def every_axis() -> list[Axis]:
+    """The axes within the bounds, of every padding and of both directions; an output of no element among them."""
+    found = [transposed_axis(1, 2, 1, 1, "same", 0)]
+    for n, k, s, d in AXES:
+        found += [convolution_axis(n, k, s, d, "same"), transposed_axis(n, k, s, d, "same", None), transposed_axis(n, k, s, d, "valid", 0)]
+    return found
+
+
+def test_an_axis_turned_joins_the_same_from_the_other_side() -> None:
+    without_stride = [axis for axis in every_axis() if axis.stride == 1]
+    for axis in without_stride:
+        last = axis.kernel - 1
+        assert joined(axis.turned()) == {(last - tap, big, small) for tap, small, big in joined(axis)}
+        assert axis.turned().turned() == axis
+    assert len(without_stride) == 1 + 3 * len(AXES) // len(STRIDES)
+
+
+def test_the_phases_of_an_axis_are_the_axis_in_pieces() -> None:
+    """Each of what is joined is in one phase, and with it the places of the phase are counted without a gap."""
+    for axis in every_axis():
+        found: list[tuple[int, int, int]] = []
+        for big, some, phase in axis.phases():
+            assert (phase.stride, phase.big) == (1, len(range(axis.big)[big]))
+            found += [(range(axis.kernel)[some][t], small, range(axis.big)[big][q]) for t, small, q in joined(phase)]
+        assert sorted(found) == sorted(joined(axis))
+        assert len(axis.phases()) == len({(t * axis.dilation - axis.before) % axis.stride for t in range(axis.kernel)})
+
+
+def test_stamps_along_one_row_meet_what_their_taps_meet() -> None:
+    """A pixel on the small side and a pixel of a phase are counted along rows of one length: the stamp's start is their difference."""
+    axes = [axis for axis in every_axis() if axis.big][::11]
+    compared = 0
+    for first, second in zip(axes, reversed(axes), strict=True):
+        pair = (first, second)
+        (width,) = widths(pair)
+        left_out = {(tap, column) for _, tap, beyond in outside(pair) for column in range(width)[beyond]}
+        found = set()
+        for tap, rows, (down, across), start in stamps(pair):
+            small = ((i, c) for i in range(first.small)[rows] for c in range(width) if (tap[1], c) not in left_out)
+            for i, c in small:
+                row, column = divmod(start + (i - rows.start) * width + c, width)
+                found.add((tap, (i, c), (row * first.stride + down, column * second.stride + across)))
+        expected = {((p, q), (i, c), (j, b)) for (p, i, j), (q, c, b) in product(joined(first), joined(second))}
+        assert found == expected
+        compared += len(expected)
+    assert compared > 10_000
