@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from reference import definition, gradients
+from reference import definition, depthwise, gradients
 from reference.arguments import Array
 from reference.geometry import Axis, convolution_axis, transposed_axis
 
@@ -26,7 +26,8 @@ Call = Callable[[], Any]
 class Shape:
     """A square layer with padding ``same``: ``size`` x ``size`` pixels of input, batch 1.
 
-    ``kind`` is ``conv``, ``transposed``, ``depthwise`` (filters = channels) or ``gradients`` (of a convolution: input and kernel).
+    ``kind`` is ``conv``, ``transposed``, ``depthwise`` (filters = channels), ``gradients`` (of a convolution: input and kernel) or
+    ``depthwise gradients``.
     """
 
     kind: str
@@ -51,8 +52,16 @@ class Shape:
     def flops(self) -> int:
         """Multiplications and additions of the definition: two for each pair of an input and an output that a tap joins."""
         joined: int = sum(tap.small.stop - tap.small.start for tap in self.axis.taps()) ** 2
-        pairs = self.channels if self.kind == "depthwise" else self.channels * self.filters
-        return 2 * joined * pairs * (2 if self.kind == "gradients" else 1)
+        pairs = self.channels if self.is_depthwise else self.channels * self.filters
+        return 2 * joined * pairs * (2 if self.is_gradients else 1)
+
+    @property
+    def is_depthwise(self) -> bool:
+        return self.kind.startswith("depthwise")
+
+    @property
+    def is_gradients(self) -> bool:
+        return self.kind.endswith("gradients")
 
 
 SHAPES = (
@@ -70,6 +79,7 @@ SHAPES = (
     Shape("conv", 7, 512, 512, 3),
     Shape("conv", 224, 3, 64, 7, 2),
     Shape("conv", 224, 64, 64, 3),
+    Shape("conv", 224, 64, 3, 7),
     Shape("transposed", 8, 1, 1, 3, 2),
     Shape("transposed", 8, 8, 8, 3, 2),
     Shape("transposed", 28, 64, 64, 4, 2),
@@ -81,6 +91,9 @@ SHAPES = (
     Shape("depthwise", 14, 512, 512, 3),
     Shape("gradients", 56, 64, 64, 3),
     Shape("gradients", 224, 64, 64, 3),
+    Shape("gradients", 224, 3, 64, 7, 2),
+    Shape("gradients", 224, 64, 3, 7),
+    Shape("depthwise gradients", 112, 64, 64, 3),
 )
 
 LARGE = 1 << 24
@@ -94,6 +107,7 @@ def operands(shape: Shape) -> tuple[Array, Array, Array]:
     kernel_shape = {
         "transposed": (shape.filters, shape.channels),
         "depthwise": (shape.channels, 1),
+        "depthwise gradients": (shape.channels, 1),
     }.get(shape.kind, (shape.channels, shape.filters))
     x = rng.integers(-9, 10, (1, shape.size, shape.size, shape.channels)).astype(float)
     kernel = rng.integers(-9, 10, (shape.kernel, shape.kernel, *kernel_shape)).astype(float)
@@ -116,16 +130,18 @@ def passes(shape: Shape) -> Call:
     Nothing here is a matrix product: the numbers of one channel meet a single weight. A pass is as long as a row of the image.
     """
     row, taps = shape.axis.small * shape.channels, shape.kernel**2
-    image = operands(shape)[0].ravel()[: shape.flops // (2 * taps) // row * row].reshape(-1, 1, row)
+    times = 2 if shape.is_gradients else 1
+    image = operands(shape)[0].ravel()[: shape.flops // (2 * taps * times) // row * row].reshape(-1, 1, row)
     weights = np.ones((taps, row))
-    return lambda: np.einsum("itn,tn->in", np.broadcast_to(image, (len(image), taps, row)), weights)
+    return lambda: [np.einsum("itn,tn->in", np.broadcast_to(image, (len(image), taps, row)), weights) for _ in range(times)]
 
 
 def fast(shape: Shape) -> Call:
     """The reference's fast form."""
     x, kernel, upstream = operands(shape)
-    if shape.kind == "gradients":
-        return lambda: gradients.conv_gradients(x, kernel, upstream, strides=shape.stride, padding="same")[:2]
+    if shape.is_gradients:
+        of: Any = depthwise.depthwise_conv_gradients if shape.is_depthwise else gradients.conv_gradients
+        return lambda: of(x, kernel, upstream, strides=shape.stride, padding="same")[:2]
     form: Any = {"conv": reference.conv2d, "transposed": reference.conv2d_transpose, "depthwise": reference.depthwise_conv}[shape.kind]
     return lambda: form(x, kernel, strides=shape.stride, padding="same")
 
@@ -197,19 +213,21 @@ def pytorch(shape: Shape) -> Call:
         # it crops alike on both sides: the front decides, and the back is made up for
         options = {"stride": shape.stride, "padding": axis.before, "output_padding": max(axis.before - after, 0)}
         return lambda: _back(functional.conv_transpose2d(image, weights, **options)[..., : axis.big, : axis.big])
-    if shape.kind == "depthwise":
+    if shape.is_depthwise:
         weights = torch.from_numpy(np.ascontiguousarray(kernel.transpose(2, 3, 0, 1)))
-    groups = shape.channels if shape.kind == "depthwise" else 1
+    groups = shape.channels if shape.is_depthwise else 1
     if after == axis.before:
         padded, border = image, axis.before
     else:
         padded, border = functional.pad(image, [axis.before, max(after, 0)] * 2), 0
-    if shape.kind == "gradients":
+    if shape.is_gradients:
         g = torch.from_numpy(_channels_first(upstream))
-        both = {"stride": shape.stride, "padding": border}
+        both = {"stride": shape.stride, "padding": border, "groups": groups}
+        inside = slice(axis.before - border, axis.before - border + axis.big)
+        order = (2, 3, 0, 1) if shape.is_depthwise else (2, 3, 1, 0)
         return lambda: (
-            _back(torch.nn.grad.conv2d_input(image.shape, weights, g, **both)),
-            torch.nn.grad.conv2d_weight(image, weights.shape, g, **both).permute(2, 3, 1, 0).numpy(),
+            _back(torch.nn.grad.conv2d_input(padded.shape, weights, g, **both)[..., inside, inside]),
+            torch.nn.grad.conv2d_weight(padded, weights.shape, g, **both).permute(order).numpy(),
         )
     return lambda: _back(functional.conv2d(padded, weights, stride=shape.stride, padding=border, groups=groups))
 
@@ -224,11 +242,16 @@ def tensorflow(shape: Shape) -> Call:
         return lambda: tf.nn.conv2d_transpose(x, kernel, output, shape.stride, "SAME").numpy()
     if shape.kind == "depthwise":
         return lambda: tf.nn.depthwise_conv2d(x, kernel, [1, shape.stride, shape.stride, 1], "SAME").numpy()
-    if shape.kind == "gradients":
+    if shape.is_gradients:
         options: dict[str, Any] = {"out_backprop": upstream, "strides": [1, shape.stride, shape.stride, 1], "padding": "SAME"}
+        of_input, of_kernel = (
+            (tf.raw_ops.DepthwiseConv2dNativeBackpropInput, tf.raw_ops.DepthwiseConv2dNativeBackpropFilter)
+            if shape.is_depthwise
+            else (tf.raw_ops.Conv2DBackpropInput, tf.raw_ops.Conv2DBackpropFilter)
+        )
         return lambda: (
-            tf.raw_ops.Conv2DBackpropInput(input_sizes=x.shape, filter=kernel, **options).numpy(),
-            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, **options).numpy(),
+            of_input(input_sizes=x.shape, filter=kernel, **options).numpy(),
+            of_kernel(input=x, filter_sizes=kernel.shape, **options).numpy(),
         )
     return lambda: tf.nn.conv2d(x, kernel, shape.stride, "SAME").numpy()
 
@@ -255,8 +278,8 @@ class Form:
 
 
 FORMS = {
-    "limit": Form(limit, "numpy", lambda s: s.kind != "depthwise"),
-    "passes": Form(passes, "numpy", lambda s: s.kind == "depthwise"),
+    "limit": Form(limit, "numpy", lambda s: not s.is_depthwise),
+    "passes": Form(passes, "numpy", lambda s: s.is_depthwise),
     "reference": Form(fast, "numpy", lambda s: True),
     "definition": Form(loops, "numpy", lambda s: s.kind in ("conv", "transposed") and s.flops < LARGE and s.size == 8),
     "write-up": Form(write_up, "numpy", lambda s: s.channels == s.filters == 1 and s.stride == 1),

@@ -58,7 +58,7 @@ def figure(found: dict[str, dict[str, tuple[float, int]]], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "convformance"  # the same figure, the same bytes
     from matplotlib import pyplot as plt
 
-    shapes = [str(shape) for shape in SHAPES if str(shape) in found and shape.size * shape.channels >= 600 and shape.kind != "depthwise"]
+    shapes = [str(shape) for shape in SHAPES if str(shape) in found and shape.size * shape.channels >= 600 and not shape.is_depthwise]
     fig, axes = plt.subplots(figsize=(8, 0.42 * len(shapes) + 1), layout="constrained")
     for place, (name, colour) in enumerate(COLOURS.items()):
         each = [(row, shares(found[shape])[name]) for row, shape in enumerate(shapes) if name in found[shape]]

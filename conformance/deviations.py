@@ -44,8 +44,9 @@ WITHOUT_VALUES = ("shapes",)
 WITHOUT_DEFINITION = ("determinism",)
 """Claims that hold a layer against itself: an entry of a result that is wrong every time speaks of them only if it names them."""
 
-HIDING = ("special_values",)
-"""Claims whose data, with many zeros, may not show a wrong value: of an entry that names no claim, cases may conform to them."""
+HIDING = ("special_values", "bounded")
+"""Claims that may not show a wrong value, for the many zeros of their data or the width of their bound: of an entry that names no claim,
+cases may conform to them."""
 
 _WRONG = (Outcome.WRONG_VALUE, Outcome.WRONG_SHAPE, Outcome.WRONG_DTYPE)
 

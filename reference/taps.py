@@ -15,7 +15,7 @@ there is no matrix product at all: `channelwise` multiplies and adds whole rows 
 from __future__ import annotations
 
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import Unpack
 
 import numpy as np
@@ -33,6 +33,13 @@ MANY = 1 << 19
 
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes the factors as they lie, and does not put them in its own order first."""
+
+RUN = 512
+"""Elements that are multiplied and added up in one run where there is no matrix product: for all taps of a kernel they stay in the first
+cache."""
+
+LONG = 1 << 18
+"""Elements whose runs are made in one call."""
 
 FEW = 12
 """Fewer channels than this make the product of a single tap a sliver; and so do rows that are shorter, unless they are joined."""
@@ -242,15 +249,12 @@ def channelwise(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
 
     Shapes: ``x`` (batch, *big, channels), ``kernel`` (*kernel_size, channels m), result (batch, *small, channels m).
     """
-    filters, rows_join = kernel.shape[-1], axes[-1].stride == 1
-    x, places, tap = _for_each_filter(x, filters), "xyz"[: len(axes) - rows_join], "pqr"[: len(axes)]
+    filters = kernel.shape[-1]
+    x, (places, tap) = _for_each_filter(x, filters), _letters(axes)
     y = np.empty((len(x), *(axis.small for axis in axes), filters), np.result_type(x, kernel))
-    w = np.tile(kernel, axes[-1].small) if rows_join else kernel
-    for rows, part in stretches(axes, STRETCH // (len(x) * filters)):
-        block, seen = y[:, rows], windows(x, part)
-        if rows_join:
-            block, seen = _joined_rows(block, seen)
-        np.einsum(f"b{places}{tap}f,{tap}f->b{places}f", seen, w[..., : block.shape[-1]], out=block)  # of one axis the stretch is the row
+    for rows, part in stretches(axes, LONG // (len(x) * filters)):
+        block, seen = _runs(y[:, rows], windows(x, part), part, RUN)
+        np.einsum(f"{places}{tap}zf,{tap}f->{places}zf", seen, np.tile(kernel, block.shape[-1] // filters), out=block)
     return y
 
 
@@ -259,16 +263,19 @@ def channelwise_correlate(big_side: Array, small_side: Array, axes: tuple[Axis, 
 
     Shapes: ``big_side`` (batch, *big, channels), ``small_side`` (batch, *small, channels m), result (*kernel_size, 1, channels m).
     """
-    filters, rows_join = small_side.shape[-1], axes[-1].stride == 1
-    x, places, tap = _for_each_filter(big_side, filters), "xyz"[: len(axes) - rows_join], "pqr"[: len(axes)]
-    w = np.zeros((*(axis.kernel for axis in axes), axes[-1].small if rows_join else 1, filters), np.result_type(x, small_side))
-    products = w.reshape(*w.shape[:-2], -1)
-    for rows, part in stretches(axes, STRETCH // (len(x) * filters)):
-        block, seen = small_side[:, rows], windows(x, part)
-        if rows_join:
-            block, seen = _joined_rows(block, seen)
-        products[..., : block.shape[-1]] += np.einsum(f"b{places}{tap}f,b{places}f->{tap}f", seen, block)
-    return np.asarray(w.sum(axis=-2, keepdims=True))
+    filters = small_side.shape[-1]
+    x, (places, tap) = _for_each_filter(big_side, filters), _letters(axes)
+    w = np.zeros((*(axis.kernel for axis in axes), filters), np.result_type(x, small_side))
+    for rows, part in stretches(axes, LONG // (len(x) * filters)):
+        block, seen = _runs(small_side[:, rows], windows(x, part), part)
+        products = np.einsum(f"{places}{tap}zf,{places}zf->{tap}f", seen, block)
+        w += products.reshape(*w.shape[:-1], -1, filters).sum(axis=-2)
+    return w[..., None, :]
+
+
+def _letters(axes: tuple[Axis, ...]) -> tuple[str, str]:
+    """For einsum: the batch and the places along all axes but the last, and the tap."""
+    return "bxy"[: len(axes)], "pqr"[: len(axes)]
 
 
 def _for_each_filter(x: Array, filters: int) -> Array:
@@ -276,14 +283,17 @@ def _for_each_filter(x: Array, filters: int) -> Array:
     return np.ascontiguousarray(x) if filters == x.shape[-1] else x.repeat(filters // x.shape[-1], axis=-1)
 
 
-def _joined_rows(block: Array, seen: Array) -> tuple[Array, Array]:
-    """The pixels of a row and their channels as one axis, in a block (batch, *small, channels) and in its `windows`.
+def _runs(block: Array, seen: Array, axes: tuple[Axis, ...], most: float = inf) -> tuple[Array, Array]:
+    """Some pixels that follow one another, with all their channels, as one run: of a block (batch, *small, channels) and its `windows`.
 
-    einsum multiplies and adds in one pass, but only as far as memory goes on: without a stride that is a row of the image, not one pixel.
+    einsum multiplies and adds in one pass, but only as far as memory goes on, which with a stride is one pixel.
+    Shapes: (batch, *places, runs, run) and (batch, *places, *kernel_size, runs, run), the places those of all axes but the last.
     """
-    rank = block.ndim - 2
-    block = block.reshape(*block.shape[:rank], -1)
-    return block, np.moveaxis(seen, rank, -2).reshape(*block.shape[:rank], *seen.shape[rank + 1 : -1], block.shape[-1])
+    rank, (*places, last), channels = len(axes), block.shape[1:-1], block.shape[-1]
+    pixels = 1 if axes[-1].stride > 1 else max((n for n in range(1, last + 1) if last % n == 0 and n * channels <= most), default=1)
+    runs = (len(block), *places), (last // pixels, pixels * channels)
+    kernel_size = (axis.kernel for axis in axes)
+    return block.reshape(*runs[0], *runs[1]), np.moveaxis(seen, rank, -2).reshape(*runs[0], *kernel_size, *runs[1])
 
 
 def windows(x: Array, axes: tuple[Axis, ...]) -> Array:

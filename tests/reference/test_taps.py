@@ -22,6 +22,7 @@ def _short_cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(taps, "FEW", request.param[0])
     monkeypatch.setattr(taps, "STRETCH", request.param[1])
     monkeypatch.setattr(taps, "MANY", 10 * request.param[1])  # an element has a stamp for each tap and filter
+    monkeypatch.setattr(taps, "LONG", request.param[1])
     monkeypatch.setattr(taps, "SMALL", 100 * request.param[1])  # of multiplications a stretch has more than of elements
 
 
