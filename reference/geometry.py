@@ -214,13 +214,12 @@ def taps(axes: tuple[Axis, ...]) -> tuple[Taps, ...]:
 
 
 class Stamp(NamedTuple):
-    """What one tap of a kernel makes of the small side: its index in the kernel, the rows that count, and where they come to lie.
+    """What one tap of a kernel makes of the small side: the phase of the big side that it meets, and the place of its first element there.
 
-    That is a phase of the big side, and the first place there, counted along one long row, see `stamps`.
+    Places are counted along one long row, see `stamps`.
     """
 
     tap: tuple[int, ...]
-    rows: slice
     phase: tuple[int, ...]
     start: int
 
@@ -234,17 +233,17 @@ def widths(axes: tuple[Axis, ...]) -> tuple[int, ...]:
 def stamps(axes: tuple[Axis, ...]) -> tuple[Stamp, ...]:
     """The taps of a kernel, with the big side apart into its phases: big index ``q s + r`` is place ``q`` of phase ``r``.
 
-    A tap meets one phase alone, ``r = (t d - before) mod s``, and there one place after the other. With rows of the same `widths` on both
-    sides, these places follow one another in memory just as the small indices do, if what is `outside` is left out.
+    A tap meets one phase alone, ``r = (t d - before) mod s``, and there one place after the other. In rows of the same `widths` on both
+    sides these places follow one another in memory just as the small indices do: a stamp is one long row from its start on. What of it
+    lies before the first row of the phase or behind the last is not part of the result, and nor is what is `outside`.
     """
     width = widths(axes)
     steps = [prod(width[n:]) for n in range(len(axes))]
     found = []
     for tap, small, big in taps(axes):
         places, phase = zip(*(divmod(each.start, axis.stride) for each, axis in zip(big, axes, strict=True)), strict=True)
-        firsts = (0, *(each.start for each in small[1:]))  # of the rows that count the first, and all of each row
-        start = sum(step * (place - first) for step, place, first in zip(steps, places, firsts, strict=True))
-        found.append(Stamp(tap, small[0], phase, start))
+        start = sum(step * (place - first.start) for step, place, first in zip(steps, places, small, strict=True))
+        found.append(Stamp(tap, phase, start))
     return tuple(found)
 
 

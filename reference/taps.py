@@ -34,6 +34,9 @@ MANY = 1 << 19
 SMALL = 1_000_000
 """Multiplications up to which OpenBLAS takes the factors as they lie, and does not put them in its own order first."""
 
+LINE = 8
+"""Elements of float64 in a line of the cache."""
+
 RUN = 512
 """Elements that are multiplied and added up in one run where there is no matrix product: for all taps of a kernel they stay in the first
 cache."""
@@ -176,21 +179,29 @@ def stamped(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
         narrow, x = x, np.ones((batch, axes[0].small, *wide, channels), kind)  # what is made of the ones is put to zero
         x[:, :, *(slice(axis.small) for axis in axes[1:])] = narrow
     row = prod(wide)
-    # filters first: rows of the image are then the longest stretches of memory to be added up; a row in front and behind for the shifts
-    y = np.zeros((*strides, filters, batch, (lengths[0] + 2) * row), kind)
+    each_tap = stamps(axes)
+    front = max([0, *(-stamp.start for stamp in each_tap)])
+    behind = max([0, *(stamp.start for stamp in each_tap)])
+    # filters first: rows of the image are then the longest stretches of memory to be added up
+    y = np.zeros((*strides, filters, batch, front + max(behind + axes[0].small * row, lengths[0] * row)), kind)
     w = kernel.swapaxes(-2, -1).reshape(-1, channels)
-    parts = list(stretches(axes, MANY // (batch * len(w))))
-    room = np.empty((len(w), x[:, parts[0][0]].size // channels), kind)  # no other is longer; fresh memory would cost half a product
-    for rows, part in parts:
+    parts = [rows for rows, _ in stretches(axes, MANY // (batch * len(w)))]
+    # one room for all, since fresh memory would cost half a product; in rows of an odd number of lines, or many would share their place in
+    # the cache
+    longest = x[:, parts[0]].size // channels
+    room = np.empty((len(w), (longest // LINE | 1) * LINE + LINE), kind)
+    for rows in parts:
         block = x[:, rows]
         pixels = block.reshape(-1, channels)
-        each = np.matmul(w, pixels.T, out=room[:, : len(pixels)]).reshape(*kernel_size, filters, *block.shape[:-1])
-        for n, tap_of_axis, columns in outside(part):
-            each.swapaxes(0, n).swapaxes(n - rank, -1)[tap_of_axis, ..., columns] = 0
-        for tap, some, phase, start in stamps(part):
-            stamp = each[tap][:, :, some].reshape(filters, batch, -1)
-            y[phase][:, :, row + start : row + start + stamp.shape[-1]] += stamp
-    y = y[..., row:-row].reshape(*y.shape[:-1], lengths[0], *wide)
+        made = np.matmul(w, pixels.T, out=room[:, : len(pixels)]).reshape(*kernel_size, filters, *block.shape[:-1])
+        for n, of_axis, columns in outside(axes):
+            made.swapaxes(0, n).swapaxes(n - rank, -1)[of_axis, ..., columns] = 0
+        made = made.reshape(*kernel_size, filters, batch, -1)
+        first = front + rows.start * row
+        for tap, phase, start in each_tap:
+            sums = y[phase][:, :, first + start : first + start + made.shape[-1]]
+            sums += made[tap]
+    y = y[..., front : front + lengths[0] * row].reshape(*y.shape[:-1], lengths[0], *wide)
     return joined(np.moveaxis(y, rank, -1), axes)
 
 

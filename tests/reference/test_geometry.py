@@ -255,11 +255,13 @@ def test_stamps_along_one_row_meet_what_their_taps_meet() -> None:
         (width,) = widths(pair)
         left_out = {(tap, column) for _, tap, beyond in outside(pair) for column in range(width)[beyond]}
         found = set()
-        for tap, rows, (down, across), start in stamps(pair):
-            small = ((i, c) for i in range(first.small)[rows] for c in range(width) if (tap[1], c) not in left_out)
-            for i, c in small:
-                row, column = divmod(start + (i - rows.start) * width + c, width)
-                found.add((tap, (i, c), (row * first.stride + down, column * second.stride + across)))
+        places = -(-first.big // first.stride) * width
+        for tap, (down, across), start in stamps(pair):
+            for pixel in range(first.small * width):
+                (i, c), (row, column) = divmod(pixel, width), divmod(start + pixel, width)
+                j, b = row * first.stride + down, column * second.stride + across
+                if start + pixel in range(places) and j < first.big and (tap[1], c) not in left_out:
+                    found.add((tap, (i, c), (j, b)))
         expected = {((p, q), (i, c), (j, b)) for (p, i, j), (q, c, b) in product(joined(first), joined(second))}
         assert found == expected
         compared += len(expected)
