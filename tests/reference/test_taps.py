@@ -153,3 +153,6 @@ def test_stretches_are_the_axis_in_pieces(size: int) -> None:
                     pieces += [(tap.tap, i, j) for i, j in zip(here, range(axis.big)[tap.big], strict=True)]
             assert covered == list(range(axis.small))
             assert sorted(pieces) == sorted(whole)
+            lengths = [part.small for _, (part,) in stretches((axis,), most)]
+            assert lengths[0] == min(max(most, 1), axis.small)  # as long as may be, and all alike but the last
+            assert set(lengths[:-1]) <= {lengths[0]}
