@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import definition, depthwise_conv, separable_conv, taps
+from reference import all_taps, definition, depthwise_conv, separable_conv
 from reference.arguments import Array
 from reference.depthwise import depthwise_conv_gradients, separable_conv_gradients
 from tests.reference.geometries import integers
@@ -35,7 +35,7 @@ def test_every_form_agrees_with_a_convolution_in_as_many_groups_as_channels(
     rank: int, multiplier: int, stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long a stretch is: a row, some rows, everything."""
-    monkeypatch.setattr(taps, "LONG", stretch)
+    monkeypatch.setattr(all_taps, "LONG", stretch)
     rng = np.random.default_rng(rank)
     for options in OPTIONS:
         x, kernel = operands(rng, rank, options["data_format"], multiplier)
@@ -83,7 +83,7 @@ def test_every_derivative_is_the_difference_of_one_step(
     rank: int, options: dict[str, Any], stretch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The maps are linear in every operand: on integers the difference of one step is the derivative, exactly."""
-    monkeypatch.setattr(taps, "LONG", stretch)
+    monkeypatch.setattr(all_taps, "LONG", stretch)
     rng = np.random.default_rng(rank)
     x, kernel = operands(rng, rank, options["data_format"], 2)
     pointwise = integers(rng, (*(1,) * rank, 6, 4))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference import definition, gradients, taps
+from reference import all_taps, definition, gradients, taps
 from reference.arguments import Array
 from reference.geometry import Axis, convolution_axis, stretches, transposed_axis
 from tests.reference.geometries import counts, geometries, integers
@@ -21,9 +21,10 @@ SHORT_CUTS = [(few, stretch) for few in (0, 4, 100) for stretch in (1, 50, 1 << 
 def _short_cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taps, "FEW", request.param[0])
     monkeypatch.setattr(taps, "STRETCH", request.param[1])
-    monkeypatch.setattr(taps, "MANY", 10 * request.param[1])  # an element has a stamp for each tap and filter
-    monkeypatch.setattr(taps, "LONG", request.param[1])
-    monkeypatch.setattr(taps, "SMALL", 100 * request.param[1])  # of multiplications a stretch has more than of elements
+    monkeypatch.setattr(all_taps, "STRETCH", request.param[1])
+    monkeypatch.setattr(all_taps, "MANY", 10 * request.param[1])  # an element has a stamp for each tap and filter
+    monkeypatch.setattr(all_taps, "LONG", request.param[1])
+    monkeypatch.setattr(all_taps, "SMALL", 100 * request.param[1])  # of multiplications a stretch has more than of elements
 
 
 @pytest.mark.usefixtures("_short_cut")
