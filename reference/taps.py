@@ -109,11 +109,17 @@ def gather(x: Array, kernel: Array, axes: tuple[Axis, ...], groups: int = 1) -> 
         return side_by_side(x, kernel, axes)
     if groups == 1 and filters < FEW and _can_turn(axes):
         return stamped(x, _flipped(kernel), tuple(axis.turned() for axis in axes))
-    y = np.zeros((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
+    y = np.empty((batch, *(axis.small for axis in axes), filters), np.result_type(x, kernel))
     kernel = np.ascontiguousarray(kernel)  # a transposed matrix would be turned anew for each of the many small products
     for rows, part in stretches(axes, STRETCH // (batch * filters)):
-        block = y[:, rows]
-        for tap, small, big in taps(part):
+        block, everywhere = y[:, rows], tuple(slice(0, axis.small) for axis in part)
+        each = sorted(taps(part), key=lambda tap: tap.small != everywhere)
+        begun = bool(each) and each[0].small == everywhere
+        if begun:  # there is nothing yet to add to
+            grouped_product(x[:, *each[0].big], kernel[each[0].tap], groups, out=block)
+        else:
+            block[...] = 0
+        for tap, small, big in each[begun:]:
             block[:, *small] += grouped_product(x[:, *big], kernel[tap], groups)
     return y
 
@@ -174,20 +180,24 @@ def _flipped(kernel: Array) -> Array:
     return np.flip(kernel, axis=tuple(range(kernel.ndim - 2)))
 
 
-def grouped_product(x: Array, w: Array, groups: int) -> Array:
+def grouped_product(x: Array, w: Array, groups: int, out: Array | None = None) -> Array:
     """``y[..., f] = sum over c of x[..., c] w[c, f]``, ``c`` running over the channels of the group of filter ``f``.
 
-    Shapes: ``x`` (..., channels), ``w`` (channels / groups, filters), result (..., filters). The filters of one group stand
-    side by side, as do its channels.
+    Shapes: ``x`` (..., channels), ``w`` (channels / groups, filters), result, or ``out``, (..., filters). The filters of one group
+    stand side by side, as do its channels.
     """
     channels, filters = w.shape
-    if groups == 1:
-        if x.shape[-2] < max(FEW, filters // 4):  # NumPy multiplies row after row: join them
-            return np.asarray((x.reshape(-1, channels) @ w).reshape(*x.shape[:-1], filters))
-        return np.asarray(x @ w)
-    each = x.reshape(*x.shape[:-1], groups, channels)
-    w = w.reshape(channels, groups, filters // groups)
-    if channels == 1:
-        return np.asarray((each * w[0]).reshape(*x.shape[:-1], filters))
-    products = np.moveaxis(each, -2, 0).reshape(groups, -1, channels) @ w.swapaxes(0, 1)  # (groups, ..., filters / groups)
-    return products.swapaxes(0, 1).reshape(*x.shape[:-1], filters)
+    if groups == 1 and x.shape[-2] >= max(FEW, filters // 4):
+        return np.matmul(x, w, out=out)
+    if groups == 1:  # NumPy multiplies row after row: join them
+        y = x.reshape(-1, channels) @ w
+    elif channels == 1:
+        y = x.reshape(*x.shape[:-1], groups, 1) * w.reshape(groups, filters // groups)
+    else:
+        each = np.moveaxis(x.reshape(*x.shape[:-1], groups, channels), -2, 0).reshape(groups, -1, channels)
+        y = (each @ w.reshape(channels, groups, filters // groups).swapaxes(0, 1)).swapaxes(0, 1)  # (..., groups, filters / groups)
+    y = y.reshape(*x.shape[:-1], filters)
+    if out is None:
+        return y
+    out[...] = y
+    return out
