@@ -104,7 +104,7 @@ def stamped(x: Array, kernel: Array, axes: tuple[Axis, ...]) -> Array:
     # one room for all, since fresh memory would cost half a product; in rows of an odd number of lines, or many would share their place in
     # the cache
     longest = x[:, parts[0]].size // channels
-    room = np.empty((len(w), (longest // LINE | 1) * LINE + LINE), kind)
+    room = np.empty((len(w), (longest // LINE + 1 | 1) * LINE), kind)
     for rows in parts:
         block = x[:, rows]
         pixels = block.reshape(-1, channels)
